@@ -1,1 +1,12 @@
+//! Hardwire: a wired USB/serial provisioning station.
+//!
+//! Data flows one way: profile in, plan, run, evidence out. ARCHITECTURE.md has the map.
+#![forbid(unsafe_code)]
 
+pub mod clock;
+pub mod device;
+pub mod digest;
+pub mod drivers;
+pub mod error;
+pub mod link;
+pub mod profile;

@@ -1,1 +1,3 @@
-fn main(){}
+//! The `hardwire` command.
+
+fn main() {}

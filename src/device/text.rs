@@ -1,0 +1,74 @@
+//! Text from a unit: untrusted until it has been escaped.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// Text that a unit sent. Printing escapes it: no control or bidirectional character reaches a screen.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct UnitText(String);
+
+impl UnitText {
+    /// The most that is kept of one text, in characters.
+    pub const MAX_CHARS: usize = 4096;
+
+    /// Takes text from a unit, at most [`UnitText::MAX_CHARS`] of it.
+    #[must_use]
+    pub fn new(text: &str) -> UnitText {
+        UnitText(text.chars().take(UnitText::MAX_CHARS).collect())
+    }
+
+    /// The text as it came, to compare or to send back; never to print.
+    #[must_use]
+    pub fn untrusted(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UnitText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bidi = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        for c in self.0.chars() {
+            if c.is_control() || bidi(c) {
+                write!(f, "{}", c.escape_unicode())?;
+            } else {
+                fmt::Write::write_char(f, c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for UnitText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl Serialize for UnitText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl From<&str> for UnitText {
+    fn from(text: &str) -> UnitText {
+        UnitText::new(text)
+    }
+}
+
+impl From<String> for UnitText {
+    fn from(text: String) -> UnitText {
+        UnitText::new(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnitText;
+
+    #[test]
+    fn an_escape_sequence_does_not_reach_the_screen() {
+        assert_eq!(UnitText::new("a\x1b[2Jb\u{202e}").to_string(), "a\\u{1b}[2Jb\\u{202e}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Checksums: what was expected and what was observed, comparable and printable.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+
+/// How a digest was computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    /// SHA-256 (FIPS 180-4).
+    Sha256,
+    /// CRC-32 (ISO-HDLC), most significant byte first.
+    Crc32,
+    /// HMAC-SHA-256 under the station's secret: how a secret's value is recorded.
+    HmacSha256,
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Crc32 => "crc32",
+            Algorithm::HmacSha256 => "hmac-sha256",
+        })
+    }
+}
+
+/// A digest with its algorithm; prints as lower-case hex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Digest {
+    algorithm: Algorithm,
+    bytes: Vec<u8>,
+}
+
+impl Digest {
+    /// A digest that somebody else computed.
+    #[must_use]
+    pub fn from_bytes(algorithm: Algorithm, bytes: impl Into<Vec<u8>>) -> Digest {
+        Digest { algorithm, bytes: bytes.into() }
+    }
+
+    /// SHA-256 of `data`.
+    #[must_use]
+    pub fn sha256(data: &[u8]) -> Digest {
+        Digest::from_bytes(Algorithm::Sha256, sha2::Sha256::digest(data).to_vec())
+    }
+
+    /// CRC-32 (ISO-HDLC) of `data`.
+    #[must_use]
+    pub fn crc32(data: &[u8]) -> Digest {
+        const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+        Digest::from_bytes(Algorithm::Crc32, CRC.checksum(data).to_be_bytes())
+    }
+
+    /// How it was computed.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The digest itself.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.bytes))
+    }
+}

@@ -1,0 +1,33 @@
+//! How each family of devices does it: one room a protocol, the same few doors in every room.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::device::{Driver, ModeSpec, Op};
+use crate::error::Result;
+use crate::link::Link;
+
+/// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
+pub type Options = BTreeMap<String, String>;
+
+/// A protocol that can be opened over a link.
+pub trait Protocol: Sync {
+    /// Its name, as `-d NAME@…` and `match: { driver: NAME }` say it.
+    fn name(&self) -> &'static str;
+
+    /// What its units can do in each of their modes, at the best.
+    fn modes(&self) -> &'static [ModeSpec];
+
+    /// Asks whether a unit of this protocol answers, and opens it. Nothing is changed by asking.
+    ///
+    /// # Errors
+    /// Link errors; `timed-out` when nothing answers; `invalid` for an unknown option.
+    fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
+}
+
+/// Every protocol that Hardwire drives.
+#[must_use]
+pub fn registry() -> &'static [&'static dyn Protocol] {
+    &[]
+}

@@ -1,0 +1,262 @@
+//! A profile resolved for one unit: nothing left to look up, render or decide but what the unit holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{Activate, Content, Level, Mode};
+use crate::digest::Digest;
+
+/// Which profile, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRef {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 over the resolved document and its artifacts' digests, lower-case hex.
+    pub digest: String,
+}
+
+/// A profile for one unit.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// Which profile.
+    pub profile: ProfileRef,
+    /// The variant that fitted.
+    pub variant: Option<String>,
+    /// The settings key under which a unit without a serial number of its own keeps one.
+    pub identity_setting: Option<String>,
+    /// What must be true afterwards, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One step, resolved.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Unique within the profile; default `<number>-<kind>`.
+    pub name: String,
+    /// What it makes true.
+    pub body: Body,
+    /// Whether its `when` held; `Some` says why it is skipped.
+    pub skip: Option<String>,
+    /// The least level it must reach.
+    pub verify: Level,
+    /// The later step that proves it.
+    pub proved_by: Option<String>,
+    /// The mode or driver it needs.
+    pub place: Option<Place>,
+    /// How often it is tried again after a failure.
+    pub retries: u32,
+    /// How long it may take in all.
+    pub timeout: Option<Duration>,
+    /// Whether it runs after failure and cancellation too.
+    pub always: bool,
+    /// How often an action that is no state is done.
+    pub once: Once,
+}
+
+/// Where a step must run (`in`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this mode.
+    Mode(Mode),
+    /// Under this driver.
+    Driver(String),
+}
+
+/// How often an action that is no state is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Once {
+    /// In every run.
+    #[default]
+    Run,
+    /// Once in the life of a unit.
+    Unit,
+    /// Once for a unit under the tags of the run.
+    Tag,
+}
+
+/// The step kinds.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// A firmware image in a slot, running when it is activated.
+    Firmware(FirmwareStep),
+    /// Settings that have these values, or are gone.
+    Settings(SettingsStep),
+    /// Files that have this content.
+    Files(FilesStep),
+    /// Applications that are installed, or gone.
+    Apps(AppsStep),
+    /// A question to the person at the bench.
+    Ask(AskStep),
+    /// Measurements, judged.
+    Diagnose(DiagnoseStep),
+    /// A backup into the vault.
+    Backup(BackupStep),
+    /// A restart.
+    Reboot(RebootStep),
+    /// A command on the unit's shell.
+    Console(ConsoleStep),
+    /// A slot or storage that is empty.
+    Erase(EraseStep),
+}
+
+impl Body {
+    /// The kind's name, as the profile spells it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Body::Firmware(_) => "firmware",
+            Body::Settings(_) => "settings",
+            Body::Files(_) => "files",
+            Body::Apps(_) => "apps",
+            Body::Ask(_) => "ask",
+            Body::Diagnose(_) => "diagnose",
+            Body::Backup(_) => "backup",
+            Body::Reboot(_) => "reboot",
+            Body::Console(_) => "console",
+            Body::Erase(_) => "erase",
+        }
+    }
+}
+
+/// Bytes for a unit, and whether they may be shown.
+#[derive(Clone)]
+pub struct Payload {
+    /// The bytes.
+    pub content: Arc<dyn Content>,
+    /// SHA-256 of them.
+    pub sha256: Digest,
+    /// Whether they hold a secret: then neither they nor a plain digest of them are shown or kept.
+    pub secret: bool,
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.secret {
+            return f.write_str("Payload(secret)");
+        }
+        write!(f, "Payload({} bytes, sha256 {})", self.content.len(), self.sha256)
+    }
+}
+
+/// `firmware`.
+#[derive(Debug, Clone)]
+pub struct FirmwareStep {
+    /// The artifact's name in the profile.
+    pub artifact: String,
+    /// The image file.
+    pub image: Payload,
+    /// The slot that takes it: `primary`, `secondary`, `1/secondary`…
+    pub slot: String,
+    /// What is done with it.
+    pub activate: Activate,
+}
+
+/// `settings`.
+#[derive(Debug, Clone)]
+pub struct SettingsStep {
+    /// Key to value, in the profile's order.
+    pub set: Vec<(String, Payload)>,
+    /// Keys that must not exist.
+    pub delete: Vec<String>,
+}
+
+/// `files`.
+#[derive(Debug, Clone)]
+pub struct FilesStep {
+    /// Absolute path on the unit to content, in the profile's order.
+    pub put: Vec<(String, Payload)>,
+}
+
+/// `apps`.
+#[derive(Debug, Clone)]
+pub struct AppsStep {
+    /// The packages to install, artifact name to file.
+    pub install: Vec<(String, Payload)>,
+    /// The package names that must be gone.
+    pub remove: Vec<String>,
+}
+
+/// What kind of answer a question takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Yes (pass) or no (fail).
+    PassFail,
+    /// A confirmation that something was done.
+    Done,
+    /// A line of text, kept in the record.
+    Text,
+}
+
+/// `ask`.
+#[derive(Debug, Clone)]
+pub struct AskStep {
+    /// What to ask.
+    pub say: String,
+    /// What kind of answer.
+    pub answer: Answer,
+}
+
+/// Limits of one measurement, both inclusive; or what a fact must be.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// The least good value.
+    pub min: Option<i64>,
+    /// The greatest good value.
+    pub max: Option<i64>,
+    /// The one good text.
+    pub is: Option<String>,
+}
+
+/// `diagnose`.
+#[derive(Debug, Clone)]
+pub struct DiagnoseStep {
+    /// Measurement name to limits.
+    pub expect: BTreeMap<String, Limit>,
+}
+
+/// `backup`.
+#[derive(Debug, Clone)]
+pub struct BackupStep {
+    /// Paths on the unit.
+    pub files: Vec<String>,
+    /// Setting keys.
+    pub settings: Vec<String>,
+    /// Setting keys and file paths among them that the profile fills with secrets.
+    pub secrets: Vec<String>,
+    /// Whether `files` and `settings` are what the profile names, because the step named none.
+    pub implied: bool,
+    /// A name for it.
+    pub label: Option<String>,
+}
+
+/// `reboot`.
+#[derive(Debug, Clone, Copy)]
+pub struct RebootStep {
+    /// The mode to come back in.
+    pub to: Mode,
+}
+
+/// `console`.
+#[derive(Debug, Clone)]
+pub struct ConsoleStep {
+    /// The command line.
+    pub run: Payload,
+    /// A text that must stand in its output.
+    pub expect: Option<String>,
+}
+
+/// `erase`.
+#[derive(Debug, Clone)]
+pub struct EraseStep {
+    /// The firmware slot.
+    pub slot: String,
+}
