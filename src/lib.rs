@@ -10,3 +10,4 @@ pub mod drivers;
 pub mod error;
 pub mod link;
 pub mod profile;
+pub mod run;

@@ -1,0 +1,5 @@
+//! Carries a plan out on one unit: progress, verify, retry, cancel, evidence.
+
+pub mod event;
+pub mod person;
+pub mod report;

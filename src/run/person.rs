@@ -1,0 +1,42 @@
+//! The person at the bench, as the run sees them.
+
+use crate::device::{BayId, Cancel};
+use crate::error::Result;
+use crate::profile::model::Answer;
+
+use protocols::time::Moment;
+
+/// What must be meant before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// What would be lost or undone, in a sentence.
+    pub say: String,
+}
+
+/// What is asked in the middle of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The bay's number.
+    pub bay: Option<BayId>,
+    /// The unit's serial number or address.
+    pub unit: String,
+    /// What to ask.
+    pub say: String,
+    /// What kind of answer.
+    pub answer: Answer,
+}
+
+/// Who answers. One person serves several runs, one question at a time.
+pub trait Person: Sync {
+    /// Whether all of `what` is meant, for this unit. `--yes` says so beforehand.
+    ///
+    /// # Errors
+    /// `invalid` when nobody can be asked (`--no-input`, no terminal).
+    fn consent(&self, unit: &str, what: &[Consent]) -> Result<bool>;
+
+    /// The answer to a question: for pass-fail `pass` or `fail`, for done an empty text.
+    ///
+    /// # Errors
+    /// `cancelled`; `timed-out` when `deadline` passes; `invalid` when nobody can be asked.
+    fn answer(&self, question: &Question, deadline: Option<Moment>, cancel: &Cancel) -> Result<String>;
+}
