@@ -1,5 +1,6 @@
 //! The one clock of the program: everything else is told the time.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -48,5 +49,42 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
     fn sleep(&self, wait: Duration) {
         std::thread::sleep(wait);
+    }
+}
+
+/// A clock that moves only when it is told to, or slept on: for tests, which then wait for nothing.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    elapsed: Mutex<Duration>,
+}
+
+impl ManualClock {
+    /// A clock at its start; its wall clock starts at the Unix epoch.
+    #[must_use]
+    pub fn new() -> ManualClock {
+        ManualClock::default()
+    }
+
+    /// Moves it on.
+    pub fn advance(&self, by: Duration) {
+        *self.lock() += by;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Duration> {
+        self.elapsed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        Moment::from_start(*self.lock())
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + *self.lock()
+    }
+
+    fn sleep(&self, wait: Duration) {
+        self.advance(wait);
     }
 }

@@ -1,8 +1,26 @@
 //! How bytes get to a unit and back: serial, TCP, memory, and wrappers that capture or disturb them.
+//!
+//! A link knows no protocol and no unit. What it tells of itself is its address; what it knows of failure is whether
+//! the other side left (`gone`), took nothing (`timed-out`), is held by somebody else (`busy`) or may not be opened
+//! (`not-permitted`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::error::Result;
+
+mod address;
+pub mod capture;
+pub mod fault;
+pub mod memory;
+mod options;
+mod polled;
+mod serial;
+mod tcp;
+
+pub use address::{Address, Named};
+pub use options::{Baud, Flow, LineState, SerialOptions};
 
 /// The sending half of a link.
 pub trait Sender: Send {
@@ -30,4 +48,22 @@ pub struct Link {
     pub receiver: Box<dyn Receiver>,
     /// Where it leads, as `-d` takes it.
     pub address: String,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Opens the link to `address`. `options` are for serial ports; TCP has none.
+///
+/// # Errors
+/// `gone` when there is no such port or nobody listens, `busy`, `not-permitted`; `invalid` when the path is no
+/// terminal; `timed-out` when a host does not answer.
+pub fn open(address: &Address, options: &SerialOptions, clock: &Arc<dyn Clock>) -> Result<Link> {
+    match address {
+        Address::Tty(path) => serial::open(path, options, clock),
+        Address::Tcp { host, port } => tcp::open(host, *port, clock),
+    }
 }

@@ -1,0 +1,142 @@
+//! Where a link leads, as people write it: `smp@tty:/dev/ttyACM0,baud=921600`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::error::{Error, Kind, Result};
+
+/// What `-d` was given, taken apart: an optional driver, a place, and options. The place may be an address, or
+/// something that only the station can resolve (`bay:3`, `serial:ABC`, a bare path).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The driver that was forced.
+    pub driver: Option<String>,
+    /// The place, without driver and options.
+    pub place: String,
+    /// Options as they were written, `key=value`.
+    pub options: BTreeMap<String, String>,
+}
+
+impl FromStr for Named {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Named> {
+        let wrong = |why: &str| {
+            Error::new(Kind::Invalid, format!("`{}` names no unit: {why}", text.escape_debug()))
+                .next("write it as [DRIVER@]PLACE[,KEY=VALUE]…, for example smp@tty:/dev/ttyACM0,baud=921600")
+        };
+        let (driver, rest) = match text.split_once('@') {
+            // An `@` after the scheme belongs to the place.
+            Some((driver, rest)) if !driver.contains([':', '/', ',']) => (Some(driver), rest),
+            _ => (None, text),
+        };
+        let mut parts = rest.split(',');
+        let place = parts.next().unwrap_or_default();
+        if driver == Some("") || place.is_empty() {
+            return Err(wrong("a part of it is empty"));
+        }
+        let mut options = BTreeMap::new();
+        for part in parts {
+            let (key, value) = part.split_once('=').ok_or_else(|| wrong("an option has no `=`"))?;
+            if key.is_empty() || value.is_empty() {
+                return Err(wrong("an option is empty"));
+            }
+            if options.insert(key.to_owned(), value.to_owned()).is_some() {
+                return Err(wrong("an option is given twice"));
+            }
+        }
+        Ok(Named { driver: driver.map(str::to_owned), place: place.to_owned(), options })
+    }
+}
+
+/// An address that a link can be opened to. Prints as `-d` takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Address {
+    /// A serial port or pseudoterminal: `tty:PATH`.
+    Tty(PathBuf),
+    /// A port on a host: `tcp:HOST:PORT`, `tcp:[::1]:5555`.
+    Tcp {
+        /// Name or IP address, without brackets.
+        host: String,
+        /// Port, from 1.
+        port: u16,
+    },
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tty(path) => write!(f, "tty:{}", path.display()),
+            Address::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
+            Address::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Address> {
+        let wrong = |why: &str| {
+            Error::new(Kind::Invalid, format!("`{}` is no address: {why}", text.escape_debug()))
+                .next("write tty:PATH or tcp:HOST:PORT")
+        };
+        if let Some(path) = text.strip_prefix("tty:") {
+            if path.is_empty() || path.contains('\0') {
+                return Err(wrong("the path is missing"));
+            }
+            return Ok(Address::Tty(PathBuf::from(path)));
+        }
+        let Some(rest) = text.strip_prefix("tcp:") else {
+            return Err(wrong("it begins with neither tty: nor tcp:"));
+        };
+        let (host, port) = rest.rsplit_once(':').ok_or_else(|| wrong("the port is missing"))?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if bare.is_none() && host.contains(':') {
+            return Err(wrong("an IPv6 address stands in brackets"));
+        }
+        let host = bare.unwrap_or(host);
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("the port is no number from 1"))?;
+        if host.is_empty() {
+            return Err(wrong("the host is missing"));
+        }
+        Ok(Address::Tcp { host: host.to_owned(), port })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn driver_place_and_options_are_told_apart() {
+        let named: Named = "smp@tty:/dev/pts/4,baud=921600,flow=none".parse().unwrap();
+        assert_eq!(named.driver.as_deref(), Some("smp"));
+        assert_eq!(named.place, "tty:/dev/pts/4");
+        assert_eq!(named.options["baud"], "921600");
+        assert_eq!(named.options["flow"], "none");
+        let named: Named = "tty:/dev/serial/by-id/a@b".parse().unwrap();
+        assert_eq!((named.driver, named.place.as_str()), (None, "tty:/dev/serial/by-id/a@b"));
+        let named: Named = "ABC123,window=1".parse().unwrap();
+        assert_eq!((named.place.as_str(), named.options["window"].as_str()), ("ABC123", "1"));
+    }
+
+    #[test]
+    fn what_names_nothing_is_invalid() {
+        for text in ["", "@tty:/x", "smp@", "tty:/x,", "tty:/x,baud", "tty:/x,baud=", "tty:/x,a=1,a=2"] {
+            assert_eq!(text.parse::<Named>().unwrap_err().kind(), Kind::Invalid, "{text}");
+        }
+        for text in ["", "/dev/tty", "tty:", "tcp:host", "tcp::1", "tcp:h:0", "tcp:h:65536", "tcp:::1:5", "tcp:[]:5"] {
+            assert_eq!(text.parse::<Address>().unwrap_err().kind(), Kind::Invalid, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_prints_as_it_is_written() {
+        for text in ["tty:/dev/ttyACM0", "tcp:127.0.0.1:5555", "tcp:[::1]:5555", "tcp:bench.local:7"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+    }
+}
