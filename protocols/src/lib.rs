@@ -1,6 +1,10 @@
-//! Sans-I/O codecs and state machines of the protocols that Hardwire speaks, in both directions.
+//! Codecs and state machines of device protocols, without I/O, clock, threads or async, and in both directions: the
+//! drivers and the stand-in devices speak through the same code.
 //!
-//! Nothing here knows an operating system, async or a clock: bytes and time are arguments.
+//! Every protocol has the same doors: `wire` (bytes to frames), `message` (requests and replies) and `session` (the
+//! conversation). Whatever a unit or a file holds is untrusted input here: bounded, and answered with a typed error.
+
 #![forbid(unsafe_code)]
 
+pub mod smp;
 pub mod time;
