@@ -9,5 +9,7 @@ pub mod digest;
 pub mod drivers;
 pub mod error;
 pub mod link;
+pub mod plan;
 pub mod profile;
 pub mod run;
+pub mod steps;

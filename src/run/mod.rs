@@ -1,5 +1,6 @@
 //! Carries a plan out on one unit: progress, verify, retry, cancel, evidence.
 
 pub mod event;
-pub mod person;
 pub mod report;
+
+pub use crate::steps::person;

@@ -1,0 +1,164 @@
+//! Judging what lies ahead: levels that can be reached, modes that will be entered.
+
+use crate::device::{Capability, Driver, Level, Mode, ModeSpec, Unit};
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::{Place, Resolved, Step};
+use crate::steps::{self, StepKind};
+
+/// For each step the level at which it is observed; `None` for what has no level.
+pub(super) fn levels(resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Vec<Option<Level>>> {
+    resolved.steps.iter().map(|step| level(step, resolved, unit, modes)).collect()
+}
+
+fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
+    let kind = steps::kind(&step.body);
+    if step.skip.is_some() || kind.action().is_some() {
+        return Ok(None);
+    }
+    let Some(capability) = kind.needs() else { return Ok(None) };
+    let offered = offered(capability, step.place.as_ref(), unit, modes);
+    let reachable = kind.reaches(&offered);
+    // More than is demanded costs nothing where the unit computes digests: it makes the step observable.
+    let wanted = if step.verify == Level::Link { Level::Digest } else { step.verify };
+    let choice = [wanted, step.verify]
+        .into_iter()
+        .find_map(|demanded| reachable.iter().copied().find(|level| level.satisfies(demanded)));
+    match choice {
+        Some(level) => Ok(Some(level)),
+        None if offered.is_empty()
+            && !kind.reaches(&[Level::Link]).is_empty()
+            && !anywhere(capability, unit, modes) =>
+        {
+            Err(unoffered(capability, unit))
+        }
+        None if is_proved_later(step, kind, resolved, &offered) => Ok(reachable.last().copied()),
+        None => Err(super::out_of_reach(step, &reachable)),
+    }
+}
+
+fn is_proved_later(step: &Step, kind: &dyn StepKind, resolved: &Resolved, offered: &[Level]) -> bool {
+    step.proved_by.as_ref().is_some_and(|prover| {
+        let runs = resolved.steps.iter().any(|later| later.name == *prover && later.skip.is_none());
+        runs && kind.provable(offered).iter().any(|level| level.satisfies(step.verify))
+    })
+}
+
+/// The levels that `capability` offers where the step will run: asked of the unit for the mode that it is in, by the
+/// driver's word for the others.
+fn offered(capability: Capability, place: Option<&Place>, unit: &Unit, modes: &[ModeSpec]) -> Vec<Level> {
+    let elsewhere = match place {
+        Some(Place::Mode(mode)) if *mode != unit.mode => Some(*mode),
+        _ if unit.can(capability) => return unit.levels(capability).to_vec(),
+        _ => None,
+    };
+    modes
+        .iter()
+        .filter(|spec| elsewhere.map_or(spec.mode != unit.mode, |mode| spec.mode == mode))
+        .flat_map(|spec| spec.offers)
+        .find(|offer| offer.capability == capability)
+        .map(|offer| offer.levels.to_vec())
+        .unwrap_or_default()
+}
+
+fn anywhere(capability: Capability, unit: &Unit, modes: &[ModeSpec]) -> bool {
+    unit.can(capability)
+        || modes
+            .iter()
+            .filter(|spec| spec.mode != unit.mode)
+            .any(|spec| spec.offers.iter().any(|offer| offer.capability == capability))
+}
+
+fn unoffered(capability: Capability, unit: &Unit) -> Error {
+    let offers: Vec<String> = unit.offers.iter().map(|offer| offer.capability.to_string()).collect();
+    Error::new(
+        Kind::Unsupported,
+        format!("the unit offers no {capability} in mode {} (it offers: {})", unit.mode, offers.join(", ")),
+    )
+    .next("see `hardwire info` for what this unit's build offers")
+}
+
+/// The mode that the unit will be in when a step's turn comes.
+pub(super) struct Way<'a> {
+    modes: &'a [ModeSpec],
+    now: Mode,
+    ahead: Mode,
+    restarted: bool,
+    before: Mode,
+}
+
+impl<'a> Way<'a> {
+    pub(super) fn from(unit: &Unit, modes: &'a [ModeSpec]) -> Way<'a> {
+        Way { modes, now: unit.mode, ahead: unit.mode, restarted: false, before: unit.mode }
+    }
+
+    /// Whether `capability` can be looked at now, whatever the steps before do.
+    pub(super) fn is_here(&self, unit: &Unit, capability: Option<Capability>) -> bool {
+        capability.is_none_or(|capability| unit.can(capability))
+    }
+
+    /// Goes where the step must run; whether that is where the unit is now.
+    pub(super) fn enter(&mut self, place: Option<&Place>, driver: &mut dyn Driver) -> Result<bool> {
+        self.before = self.ahead;
+        match place {
+            Some(Place::Driver(name)) if name != driver.unit().driver => Err(Error::new(
+                Kind::Unsupported,
+                format!("the step runs under driver {name}, and the unit is spoken to by {}", driver.unit().driver),
+            )),
+            Some(Place::Mode(mode)) if *mode != self.ahead => {
+                if !self.can_reach(*mode, driver) {
+                    return Err(Error::new(
+                        Kind::Unsupported,
+                        format!("the step runs in mode {mode}, and nothing brings the unit there from {}", self.ahead),
+                    )
+                    .next(format!("bring the unit into {mode} by hand, then apply again")));
+                }
+                self.ahead = *mode;
+                Ok(*mode == self.now)
+            }
+            _ => Ok(self.ahead == self.now),
+        }
+    }
+
+    fn can_reach(&self, mode: Mode, driver: &mut dyn Driver) -> bool {
+        if self.ahead == self.now {
+            return driver.power().is_some_and(|power| power.reaches().contains(&mode));
+        }
+        self.modes.iter().any(|spec| spec.mode == self.ahead && spec.reaches.contains(&mode))
+    }
+
+    /// Takes back the last way: the step holds where the unit is.
+    pub(super) fn stay(&mut self, _: &Unit) {
+        self.ahead = self.before;
+    }
+
+    /// The step before restarts the unit.
+    pub(super) fn follow(&mut self, into: Option<Mode>) {
+        if let Some(mode) = into {
+            self.ahead = mode;
+            self.restarted = true;
+        }
+    }
+
+    /// Whether what lies ahead may offer `capability`.
+    pub(super) fn promises(&self, capability: Option<Capability>) -> Result<()> {
+        let Some(capability) = capability else { return Ok(()) };
+        let ahead = self.ahead != self.now || self.restarted;
+        let offers = |spec: &&ModeSpec| {
+            spec.mode == self.ahead && spec.offers.iter().any(|offer| offer.capability == capability)
+        };
+        if ahead && self.modes.iter().any(|spec| offers(&spec)) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Unsupported, format!("the unit offers no {capability} in mode {}", self.ahead))
+            .next("see `hardwire info` for what this unit's build offers"))
+    }
+
+    /// Why a step can only be known on arrival.
+    pub(super) fn why(&self) -> String {
+        if self.ahead == self.now {
+            "known when the new firmware runs".to_owned()
+        } else {
+            format!("known when the unit is in mode {}", self.ahead)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `backup`: what is named, read from the unit into the vault; and in plain words what could not be taken.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use tempfile::SpooledTempFile;
+
+use super::evidence::{Item, Omitted, StepOutcome};
+use super::{Action, Bench, Effect, Kept, Observed, Stage, StepKind, lacking};
+use crate::device::{Capability, Driver, Files};
+use crate::digest::Algorithm;
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::BackupStep;
+
+/// Up to this many bytes a file waits in memory for its digest; longer ones on disk.
+const IN_MEMORY: usize = 8 << 20;
+
+impl StepKind for BackupStep {
+    fn describe(&self) -> String {
+        "taking a backup".to_owned()
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::Backup)
+    }
+
+    fn action(&self) -> Option<Action> {
+        Some(Action::Read)
+    }
+
+    fn execute(&self, driver: &mut dyn Driver, _: Stage, _: &Observed, bench: &mut Bench<'_, '_>) -> Result<Effect> {
+        let mut kept = Vec::new();
+        let mut omitted = Vec::new();
+        for path in &self.files {
+            bench.op.check()?;
+            let taken = match self.secrets.contains(path) {
+                true => Err(SECRET.to_owned()),
+                false => take_file(driver, path, bench)?,
+            };
+            sort("file", path, taken, &mut kept, &mut omitted);
+        }
+        for key in &self.settings {
+            bench.op.check()?;
+            let taken = match self.secrets.contains(key) {
+                true => Err(SECRET.to_owned()),
+                false => take_setting(driver, key, bench)?,
+            };
+            sort("setting", key, taken, &mut kept, &mut omitted);
+        }
+        let backup = bench.keep.backup(driver.unit(), self.label.as_deref(), &kept, &omitted)?;
+        let verdict = (!omitted.is_empty()).then(|| {
+            let what: Vec<String> = omitted.iter().map(|o| format!("{} {}: {}", o.kind, o.path, o.why)).collect();
+            Error::new(Kind::Refused, format!("the backup is incomplete: {}", what.join("; ")))
+                .next("name only what the unit has, or accept it with --accept-omitted")
+        });
+        let items = kept.into_iter().map(|kept| Item {
+            path: kept.path,
+            algorithm: Some(Algorithm::Sha256),
+            expected: None,
+            observed: Some(kept.sha256),
+            level: None,
+            outcome: StepOutcome::Done,
+        });
+        Ok(Effect { items: items.collect(), backup: Some(backup), omitted, verdict, ..Effect::default() })
+    }
+}
+
+const SECRET: &str = "it holds a secret, and the vault cannot encrypt yet";
+
+type Taken = std::result::Result<(u64, String), String>;
+
+fn sort(kind: &'static str, path: &str, taken: Taken, kept: &mut Vec<Kept>, omitted: &mut Vec<Omitted>) {
+    match taken {
+        Ok((bytes, sha256)) => kept.push(Kept { kind, path: path.to_owned(), bytes, sha256 }),
+        Err(why) => omitted.push(Omitted { kind: kind.to_owned(), path: path.to_owned(), why }),
+    }
+}
+
+/// Reads a file into the vault and holds it against the unit's own digest. What the unit will not give is said; what
+/// breaks the link is an error.
+fn take_file(driver: &mut dyn Driver, path: &str, bench: &mut Bench<'_, '_>) -> Result<Taken> {
+    let Some(files) = driver.files() else { return Ok(Err(lacking(Capability::Files).to_string())) };
+    let mut spool = SpooledTempFile::new(IN_MEMORY);
+    let len = match files.read(path, &mut spool, bench.op) {
+        Ok(Some(len)) => len,
+        Ok(None) => return Ok(Err("the unit has no such file".to_owned())),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
+    let sha256 = bench.keep.put(&mut spool)?;
+    check_digest(files, path, &mut spool, &sha256, bench)?;
+    Ok(Ok((len, sha256)))
+}
+
+fn check_digest(
+    files: &mut dyn Files,
+    path: &str,
+    spool: &mut SpooledTempFile,
+    sha256: &str,
+    bench: &mut Bench<'_, '_>,
+) -> Result<()> {
+    let Some(algorithm) = files.algorithms().first().copied() else { return Ok(()) };
+    let read = match algorithm {
+        Algorithm::Crc32 => {
+            let mut all = Vec::new();
+            spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
+            spool.read_to_end(&mut all).map_err(spooling)?;
+            crate::digest::Digest::crc32(&all).to_string()
+        }
+        Algorithm::Sha256 | Algorithm::HmacSha256 => sha256.to_owned(),
+    };
+    let held = files.digest(path, algorithm, None, bench.op)?.map(|digest| digest.to_string());
+    if held.as_deref() == Some(read.as_str()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Mismatch,
+        format!(
+            "what was read of {path} has {algorithm} {read}, the unit says {}",
+            held.as_deref().unwrap_or("nothing")
+        ),
+    )
+    .next("take the backup again; if it happens again the unit's flash or link is bad"))
+}
+
+fn take_setting(driver: &mut dyn Driver, key: &str, bench: &mut Bench<'_, '_>) -> Result<Taken> {
+    let Some(settings) = driver.settings() else { return Ok(Err(lacking(Capability::Settings).to_string())) };
+    match settings.read(key, bench.op) {
+        Ok(Some(value)) => {
+            let sha256 = bench.keep.put(&mut value.as_slice())?;
+            Ok(Ok((value.len() as u64, sha256)))
+        }
+        Ok(None) => Ok(Err("the unit has no such setting".to_owned())),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn spooling(error: std::io::Error) -> Error {
+    Error::new(Kind::Storage, "a temporary file cannot be used").because(error)
+}

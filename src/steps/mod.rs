@@ -1,0 +1,288 @@
+//! The step kinds: each owns observe, execute and verify over the capability traits, one file a kind.
+//!
+//! A new protocol brings capabilities and no step code; a new step kind brings no driver code.
+
+mod ask;
+mod backup;
+mod console;
+mod diagnose;
+mod erase;
+pub mod evidence;
+mod files;
+mod firmware;
+pub mod person;
+mod reboot;
+mod settings;
+
+use evidence::{Item, Judged, Omitted, StepOutcome};
+use person::{Consent, Person};
+
+use crate::device::{BayId, Capability, Departure, Driver, Level, Op, Unit};
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::Body;
+
+/// What a step is given besides the unit.
+pub struct Bench<'a, 'o> {
+    /// Time, cancellation, progress.
+    pub op: &'a mut Op<'o>,
+    /// Who answers.
+    pub person: &'a dyn Person,
+    /// Where backups go.
+    pub keep: &'a dyn Keep,
+    /// The bay, for questions.
+    pub bay: Option<BayId>,
+    /// The unit's serial number or address, for questions.
+    pub unit: String,
+}
+
+/// Where a step leaves what it read from the unit, and how it shows what it must not show.
+pub trait Keep {
+    /// A keyed digest, for what may not be recorded plainly.
+    fn keyed(&self, bytes: &[u8]) -> Digest;
+
+    /// Keeps bytes in the vault; their SHA-256, lower-case hex.
+    ///
+    /// # Errors
+    /// `storage`.
+    fn put(&self, content: &mut dyn std::io::Read) -> Result<String>;
+
+    /// Keeps the manifest of a backup; its digest.
+    ///
+    /// # Errors
+    /// `storage`.
+    fn backup(&self, unit: &Unit, label: Option<&str>, items: &[Kept], omitted: &[Omitted]) -> Result<String>;
+}
+
+/// One thing that a backup took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// `file` or `setting`.
+    pub kind: &'static str,
+    /// Its path or key.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+/// What a step found.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// Everything that was compared; `already` where it holds, `failed` where it does not.
+    pub items: Vec<Item>,
+    /// Payload bytes that would be written.
+    pub bytes: u64,
+    /// Why it must be written, or why not, in a few words.
+    pub why: String,
+    /// What must be meant before it is done.
+    pub consents: Vec<Consent>,
+}
+
+impl Observed {
+    /// Whether all of it is true already. What could not be observed is not.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !self.items.is_empty() && self.items.iter().all(|item| item.outcome == StepOutcome::Already)
+    }
+
+    /// The least level of its items.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.items.iter().filter_map(|item| item.level).reduce(Level::least)
+    }
+}
+
+/// Where in a step that crosses a restart it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was done yet.
+    First,
+    /// The unit came back from a restart that this step commanded.
+    Returned,
+    /// The unit came back, and what it held before must be replaced.
+    Replace,
+}
+
+/// What executing a step did.
+#[derive(Debug, Default)]
+pub struct Effect {
+    /// Payload bytes put on the link.
+    pub sent: u64,
+    /// The unit leaves; the step goes on at this stage when it is back.
+    pub away: Option<(Departure, Stage)>,
+    /// A level that was proven while writing, which observing again cannot show.
+    pub proven: Option<Level>,
+    /// Judged measurements.
+    pub measurements: Vec<Judged>,
+    /// The backup's digest.
+    pub backup: Option<String>,
+    /// What was read and compared on the way.
+    pub items: Vec<Item>,
+    /// What the backup could not take.
+    pub omitted: Vec<Omitted>,
+    /// What a person or a console answered.
+    pub answer: Option<String>,
+    /// Why the unit is bad, all the same.
+    pub verdict: Option<Error>,
+}
+
+/// A step kind.
+pub trait StepKind {
+    /// The sentence of what it does, in the -ing form: `writing app to slot secondary`.
+    fn describe(&self) -> String;
+
+    /// The capability it needs of the unit.
+    fn needs(&self) -> Option<Capability>;
+
+    /// Payload bytes that it is about.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    /// What it does that is no state, as a plan calls it; `None` for a state that can be observed.
+    fn action(&self) -> Option<Action> {
+        None
+    }
+
+    /// The levels it can reach where the capability offers `levels`, the cheapest first. Empty: it has no level.
+    fn reaches(&self, _levels: &[Level]) -> Vec<Level> {
+        Vec::new()
+    }
+
+    /// The levels that looking again later, after other steps, can reach.
+    fn provable(&self, levels: &[Level]) -> Vec<Level> {
+        self.reaches(levels)
+    }
+
+    /// Whether the unit restarts into its application when this step writes.
+    fn restarts(&self) -> Option<crate::device::Mode> {
+        None
+    }
+
+    /// Refuses what can be known to fail before anything is written.
+    ///
+    /// # Errors
+    /// `invalid`, `unsupported`.
+    fn check(&self, _driver: &mut dyn Driver) -> Result<()> {
+        Ok(())
+    }
+
+    /// Compares what the unit holds with what it should hold, at `level`.
+    ///
+    /// # Errors
+    /// Link errors; `refused`.
+    fn observe(&self, _driver: &mut dyn Driver, _level: Level, _bench: &mut Bench<'_, '_>) -> Result<Observed> {
+        Ok(Observed::default())
+    }
+
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; `mismatch`; `storage`.
+    fn execute(
+        &self,
+        driver: &mut dyn Driver,
+        stage: Stage,
+        observed: &Observed,
+        bench: &mut Bench<'_, '_>,
+    ) -> Result<Effect>;
+}
+
+/// What a plan says would be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Something is changed.
+    Write,
+    /// It is so already.
+    Already,
+    /// Something is read.
+    Read,
+    /// A person is asked.
+    Ask,
+    /// It can only be known on arrival.
+    Later,
+    /// It does not apply.
+    Skip,
+}
+
+/// The kind of a step's body.
+#[must_use]
+pub fn kind(body: &Body) -> &dyn StepKind {
+    match body {
+        Body::Firmware(step) => step,
+        Body::Settings(step) => step,
+        Body::Files(step) => step,
+        Body::Apps(step) => step,
+        Body::Ask(step) => step,
+        Body::Diagnose(step) => step,
+        Body::Backup(step) => step,
+        Body::Reboot(step) => step,
+        Body::Console(step) => step,
+        Body::Erase(step) => step,
+    }
+}
+
+/// Apps wait for the first driver that offers them; a plan refuses them for want of the capability.
+impl StepKind for crate::profile::model::AppsStep {
+    fn describe(&self) -> String {
+        "installing applications".to_owned()
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::Apps)
+    }
+
+    fn execute(&self, _: &mut dyn Driver, _: Stage, _: &Observed, _: &mut Bench<'_, '_>) -> Result<Effect> {
+        Err(lacking(Capability::Apps))
+    }
+}
+
+/// The error for a capability that went missing between plan and act.
+fn lacking(capability: Capability) -> Error {
+    Error::new(Kind::Unsupported, format!("the unit offers no {capability} in this mode"))
+}
+
+/// A digest as a record may show it: of a secret, keyed.
+fn shown(digest: &Digest, secret: bool, bench: &Bench<'_, '_>) -> (Algorithm, String) {
+    let digest = if secret { bench.keep.keyed(digest.as_bytes()) } else { digest.clone() };
+    (digest.algorithm(), digest.to_string())
+}
+
+/// An item that compares two digests of one thing.
+fn compared(
+    path: &str,
+    expected: &Digest,
+    observed: Option<&Digest>,
+    level: Level,
+    secret: bool,
+    bench: &Bench<'_, '_>,
+) -> Item {
+    let holds = observed == Some(expected);
+    let (algorithm, expected) = shown(expected, secret, bench);
+    Item {
+        path: path.to_owned(),
+        algorithm: Some(algorithm),
+        expected: Some(expected),
+        observed: observed.map(|digest| shown(digest, secret, bench).1),
+        level: Some(level),
+        outcome: if holds { StepOutcome::Already } else { StepOutcome::Failed },
+    }
+}
+
+/// `one`, `one and two`, `one and 3 more`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        [one] => (*one).to_owned(),
+        [one, two] => format!("{one} and {two}"),
+        [one, rest @ ..] => format!("{one} and {} more", rest.len()),
+    }
+}
+
+/// The error for an artifact that changed or vanished after it was checked.
+fn unreadable(error: std::io::Error) -> Error {
+    Error::new(Kind::Invalid, "an artifact can no longer be read").because(error)
+}

@@ -1,0 +1,106 @@
+//! `settings`: keys that hold a value, and keys that are gone.
+
+use super::evidence::{Item, StepOutcome};
+use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed};
+use crate::device::{Capability, Driver, Level, Progress};
+use crate::digest::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::SettingsStep;
+
+impl StepKind for SettingsStep {
+    fn describe(&self) -> String {
+        let keys: Vec<&str> =
+            self.set.iter().map(|(key, _)| key.as_str()).chain(self.delete.iter().map(String::as_str)).collect();
+        format!("setting {}", listed(&keys))
+    }
+
+    fn needs(&self) -> Option<Capability> {
+        Some(Capability::Settings)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.set.iter().map(|(_, value)| value.content.len()).sum()
+    }
+
+    fn reaches(&self, levels: &[Level]) -> Vec<Level> {
+        levels.to_vec()
+    }
+
+    fn check(&self, driver: &mut dyn Driver) -> Result<()> {
+        let settings = driver.settings().ok_or_else(|| lacking(Capability::Settings))?;
+        for (key, value) in &self.set {
+            let len = value.content.len();
+            if let Some(most) = settings.max_value(key)
+                && len > most
+            {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!("the value of setting {key} has {len} bytes and the unit takes at most {most}"),
+                )
+                .next("shorten the value, or keep it in a file"));
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&self, driver: &mut dyn Driver, _: Level, bench: &mut Bench<'_, '_>) -> Result<Observed> {
+        let settings = driver.settings().ok_or_else(|| lacking(Capability::Settings))?;
+        let mut observed = Observed::default();
+        let mut differ = Vec::new();
+        for (key, value) in &self.set {
+            let held = settings.read(key, bench.op)?.map(|held| Digest::sha256(&held));
+            let item = compared(key, &value.sha256, held.as_ref(), Level::Readback, value.secret, bench);
+            if item.outcome != StepOutcome::Already {
+                observed.bytes += value.content.len();
+                differ.push(key.as_str());
+            }
+            observed.items.push(item);
+        }
+        for key in &self.delete {
+            let there = settings.read(key, bench.op)?.is_some();
+            if there {
+                differ.push(key);
+            }
+            observed.items.push(Item {
+                path: key.clone(),
+                algorithm: None,
+                expected: None,
+                observed: there.then(|| "present".to_owned()),
+                level: Some(Level::Readback),
+                outcome: if there { StepOutcome::Failed } else { StepOutcome::Already },
+            });
+        }
+        observed.why = if differ.is_empty() {
+            "every value is what it should be".to_owned()
+        } else {
+            format!("{} differs", listed(&differ))
+        };
+        Ok(observed)
+    }
+
+    fn execute(
+        &self,
+        driver: &mut dyn Driver,
+        _: Stage,
+        observed: &Observed,
+        bench: &mut Bench<'_, '_>,
+    ) -> Result<Effect> {
+        let settings = driver.settings().ok_or_else(|| lacking(Capability::Settings))?;
+        let holds =
+            |key: &str| observed.items.iter().any(|item| item.path == key && item.outcome == StepOutcome::Already);
+        let mut effect = Effect::default();
+        for (key, value) in self.set.iter().filter(|(key, _)| !holds(key)) {
+            bench.op.check()?;
+            let bytes = value.content.to_vec().map_err(super::unreadable)?;
+            settings.write(key, &bytes, bench.op)?;
+            effect.sent += value.content.len();
+            (bench.op.progress)(Progress { bytes: effect.sent, total: observed.bytes });
+        }
+        for key in self.delete.iter().filter(|key| !holds(key)) {
+            bench.op.check()?;
+            settings.delete(key, bench.op)?;
+        }
+        settings.save(bench.op)?;
+        Ok(effect)
+    }
+}
