@@ -3,7 +3,9 @@
 //! Data flows one way: profile in, plan, run, evidence out. ARCHITECTURE.md has the map.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod clock;
+pub mod detect;
 pub mod device;
 pub mod digest;
 pub mod drivers;
@@ -12,4 +14,5 @@ pub mod link;
 pub mod plan;
 pub mod profile;
 pub mod run;
+pub mod station;
 pub mod steps;

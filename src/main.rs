@@ -1,3 +1,5 @@
 //! The `hardwire` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    hardwire::cli::main(std::env::args_os())
+}

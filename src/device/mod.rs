@@ -6,6 +6,7 @@ mod content;
 mod level;
 mod mode;
 mod op;
+mod signature;
 mod text;
 mod unit;
 
@@ -18,5 +19,6 @@ pub use content::Content;
 pub use level::Level;
 pub use mode::{Departure, Mode, ModeSpec, Offer};
 pub use op::{Cancel, Op, Progress};
+pub use signature::Signature;
 pub use text::UnitText;
 pub use unit::Unit;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::device::{Driver, ModeSpec, Op};
+use crate::device::{Driver, ModeSpec, Op, Signature};
 use crate::error::Result;
 use crate::link::Link;
 
@@ -18,6 +18,11 @@ pub trait Protocol: Sync {
 
     /// What its units can do in each of their modes, at the best.
     fn modes(&self) -> &'static [ModeSpec];
+
+    /// The USB identities by which its units are known without being asked.
+    fn signatures(&self) -> &'static [Signature] {
+        &[]
+    }
 
     /// Asks whether a unit of this protocol answers, and opens it. Nothing is changed by asking.
     ///

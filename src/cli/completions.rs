@@ -1,0 +1,27 @@
+//! `hardwire completions`.
+
+use clap::Args;
+use clap_complete::Shell;
+
+use super::exit::Exit;
+use super::report::{Outcome, Voice};
+use crate::error::{Error, Kind};
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hardwire completions bash > ~/.local/share/bash-completion/completions/hardwire")]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(&self, voice: &Voice, command: &mut clap::Command) -> Outcome {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, command, "hardwire", &mut script);
+        voice
+            .bytes(&script)
+            .map_err(|cause| Error::new(Kind::Storage, "the script cannot be written").because(cause))?;
+        Ok(Exit::PASSED)
+    }
+}

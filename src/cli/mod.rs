@@ -1,0 +1,138 @@
+//! The command line: one file a command, which parses, calls the library and renders. Nothing imports this room.
+
+mod completions;
+mod detect;
+pub mod exit;
+pub mod report;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+
+use crate::error::{Error, Kind};
+use exit::Exit;
+use report::{Failure, Outcome, Voice};
+
+/// Provision devices over USB and serial ports: detect, push, verify, record
+///
+/// Hardwire brings a unit to what a profile says, proves every step against a checksum that was read back, and
+/// leaves a record that someone else can check.
+///
+/// Start with `hardwire detect`, or with `hardwire demo` when nothing is at hand.
+#[derive(Debug, Parser)]
+#[command(name = "hardwire", version, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Exit codes:
+  0  all passed
+  1  a unit failed: it refused, or is out of limits
+  2  usage, profile, artifact or capability invalid; nothing was written
+  3  no such unit
+  4  what was read back is not what was sent, or verify found damage
+  5  cancelled
+  6  ledger or vault could not be written
+  7  station, link or access: the unit's state is unknown
+
+Environment:
+  HARDWIRE_HOME    ledger, vault and station secret (default: the platform's data directory)
+  HARDWIRE_DEVICE  stands in for a missing -d";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Global {
+    /// Print results as JSON, one object a line on stdout; words for people go to stderr
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// Say more on stderr: once for milestones, twice for decisions, three times for bytes
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Detect(detect::Detect),
+    Completions(completions::Completions),
+}
+
+/// Runs the command that `args` spell, program name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match Cli::try_parse_from(&args) {
+        Ok(cli) => run(cli).into(),
+        Err(usage) => explain_usage(&usage, &args).into(),
+    }
+}
+
+fn run(cli: Cli) -> Exit {
+    let voice = Voice::new(cli.global.json);
+    start_tracing(cli.global.verbose);
+    let outcome: Outcome = match cli.command {
+        Command::Detect(command) => command.run(&voice),
+        Command::Completions(command) => command.run(&voice, &mut Cli::command()),
+    };
+    outcome.unwrap_or_else(|failure| {
+        voice.failure(&failure);
+        failure.exit
+    })
+}
+
+/// Clap speaks to people well; programs get their object too. `--help` and `--version` are no failure.
+fn explain_usage(usage: &clap::Error, args: &[OsString]) -> Exit {
+    if !usage.use_stderr() {
+        let _ = usage.print();
+        return Exit::PASSED;
+    }
+    let failure = Failure::from(Error::new(Kind::Invalid, usage_sentence(usage)).next("see `hardwire --help`"));
+    if args.iter().any(|arg| arg == "--json") {
+        Voice::new(true).failure(&failure);
+    } else {
+        let _ = usage.print();
+    }
+    failure.exit
+}
+
+fn usage_sentence(usage: &clap::Error) -> String {
+    let text = usage.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    first.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+fn start_tracing(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    // A second subscriber in one process is a test's doing; the first keeps working.
+    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_begins_short_and_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!((5..=72).contains(&about.len()), "{}: {about}", command.get_name());
+            let help = command.clone().render_long_help().to_string();
+            let example = format!("hardwire {}", command.get_name());
+            assert!(help.contains("Example") && help.contains(&example), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is plugged in where: serial ports and USB devices, without opening any of them.
+//!
+//! Listing is apart from opening: what we may not open is listed too, marked so.
+
+mod access;
+mod serial;
+mod usb;
+
+pub use access::Access;
+use serde::Serialize;
+
+use crate::device::{BayId, Mode, Signature, UnitText};
+
+/// One place where a unit is, or may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Its address, as `-d` takes it.
+    pub address: String,
+    /// Its bay, when it is on the map.
+    pub bay: Option<BayId>,
+    /// The driver that speaks to it; `None` when only its port is known.
+    pub driver: Option<&'static str>,
+    /// What it is at this moment, where the driver or its USB identity says.
+    pub mode: Option<Mode>,
+    /// The unit's serial number.
+    pub serial: Option<UnitText>,
+    /// The unit's model.
+    pub model: Option<UnitText>,
+    /// Its USB identity, when it is on USB.
+    pub usb: Option<Usb>,
+    /// Whether it can be opened.
+    pub access: Access,
+    /// What a person could do about it.
+    pub hint: Option<String>,
+}
+
+/// A USB identity and place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Usb {
+    /// `vendor:product`, four lower-case hex digits each.
+    pub id: String,
+    /// The serial number in its descriptor (`iSerialNumber`).
+    pub serial: Option<UnitText>,
+    /// The kernel's name of its port today: `1-2.3`.
+    pub port: Option<String>,
+}
+
+impl Usb {
+    fn new(vendor: u16, product: u16) -> Usb {
+        Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None }
+    }
+}
+
+/// All that was found, and what kept us from looking further.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Serial ports first, then USB devices without one; by address.
+    pub found: Vec<Found>,
+    /// Sentences for people: no USB on this machine, a folder that cannot be read.
+    pub notes: Vec<String>,
+}
+
+/// Lists what is plugged in; `signatures` tell which driver a USB identity belongs to.
+#[must_use]
+pub fn list(signatures: &[Signature]) -> Listing {
+    let mut listing = Listing::default();
+    serial::list(signatures, &mut listing);
+    listing.found.sort_by_key(|a| natural(&a.address));
+    usb::list(signatures, &mut listing);
+    listing
+}
+
+/// One named port, listed or not (a PTY is in no list).
+#[must_use]
+pub fn port(path: &std::path::Path) -> Found {
+    let (access, hint) = access::of(path);
+    Found {
+        address: format!("tty:{}", path.display()),
+        bay: None,
+        driver: None,
+        mode: None,
+        serial: None,
+        model: None,
+        usb: None,
+        access,
+        hint,
+    }
+}
+
+/// Sorts `ttyS10` after `ttyS9`.
+fn natural(address: &str) -> (String, u64) {
+    let stem = address.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stem.to_owned(), address[stem.len()..].parse().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn ports_sort_by_number() {
+        let mut ports = ["tty:/dev/ttyS10", "tty:/dev/ttyS9", "tty:/dev/ttyACM1"];
+        ports.sort_by_key(|port| super::natural(port));
+        assert_eq!(ports, ["tty:/dev/ttyACM1", "tty:/dev/ttyS9", "tty:/dev/ttyS10"]);
+    }
+}
