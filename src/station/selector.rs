@@ -110,7 +110,10 @@ mod tests {
             ("ABC123", Place::Serial("ABC123".into())),
             ("usb:1-2.3", Place::Usb("1-2.3".into())),
             ("tty:/dev/ttyACM0", tty("/dev/ttyACM0")),
-            ("/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0", tty("/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0")),
+            (
+                "/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0",
+                tty("/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0"),
+            ),
             ("./unit", tty("./unit")),
             ("COM12", tty("COM12")),
             ("tcp:[::1]:5555", Place::Address(Address::Tcp { host: "::1".into(), port: 5555 })),
@@ -129,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_is_no_address_says_why() {
-        for text in ["", "tty:", "bay:0", "bay:x", "serial:", "usb:1", "usb:1-2..3", "tcp:localhost", "foo:bar", "a,b"] {
+        for text in ["", "tty:", "bay:0", "bay:x", "serial:", "usb:1", "usb:1-2..3", "tcp:localhost", "foo:bar", "a,b"]
+        {
             let error = text.parse::<Selector>().unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid, "{text}");
             assert!(error.remedy().is_some());
