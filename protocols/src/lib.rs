@@ -6,5 +6,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod mcuboot;
 pub mod smp;
 pub mod time;
