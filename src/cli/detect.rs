@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::report::{Outcome, Voice};
 use crate::detect::{self, Found};
-use crate::drivers;
+use crate::{drivers, station};
 
 /// List what is plugged in
 ///
@@ -24,7 +24,7 @@ struct UnitLine<'a> {
 
 impl Detect {
     pub(super) fn run(&self, voice: &Voice) -> Outcome {
-        let signatures: Vec<_> = drivers::registry().iter().flat_map(|p| p.signatures()).copied().collect();
+        let signatures = station::signatures(drivers::registry());
         let listing = detect::list(&signatures);
         for note in &listing.notes {
             voice.say(format_args!("note: {note}"));

@@ -6,7 +6,10 @@ mod access;
 mod serial;
 mod usb;
 
+use std::path::Path;
+
 pub use access::Access;
+
 use serde::Serialize;
 
 use crate::device::{BayId, Mode, Signature, UnitText};
@@ -45,6 +48,14 @@ pub struct Usb {
     pub port: Option<String>,
 }
 
+impl Found {
+    /// The path of its serial port, when it has one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.address.strip_prefix("tty:").map(Path::new)
+    }
+}
+
 impl Usb {
     fn new(vendor: u16, product: u16) -> Usb {
         Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None }
@@ -63,27 +74,45 @@ pub struct Listing {
 /// Lists what is plugged in; `signatures` tell which driver a USB identity belongs to.
 #[must_use]
 pub fn list(signatures: &[Signature]) -> Listing {
-    let mut listing = Listing::default();
-    serial::list(signatures, &mut listing);
-    listing.found.sort_by_key(|a| natural(&a.address));
+    let mut listing = ports(signatures);
+    for found in &mut listing.found {
+        check_access(found);
+    }
     usb::list(signatures, &mut listing);
     listing
 }
 
+/// Lists the serial ports alone, with access taken for granted.
+#[must_use]
+pub fn ports(signatures: &[Signature]) -> Listing {
+    let mut listing = Listing::default();
+    serial::list(signatures, &mut listing);
+    listing.found.sort_by_key(|found| natural(&found.address));
+    listing
+}
+
+/// Looks whether a serial port could be opened.
+pub fn check_access(found: &mut Found) {
+    if let Some(path) = found.path() {
+        let (access, hint) = access::of(path);
+        found.access = access;
+        found.hint = hint.or(found.hint.take());
+    }
+}
+
 /// One named port, listed or not (a PTY is in no list).
 #[must_use]
-pub fn port(path: &std::path::Path) -> Found {
-    let (access, hint) = access::of(path);
+pub fn named(address: String) -> Found {
     Found {
-        address: format!("tty:{}", path.display()),
+        address,
         bay: None,
         driver: None,
         mode: None,
         serial: None,
         model: None,
         usb: None,
-        access,
-        hint,
+        access: Access::Ok,
+        hint: None,
     }
 }
 

@@ -30,7 +30,7 @@ fn is_real(port: &SerialPortInfo) -> bool {
 }
 
 fn found(port: &SerialPortInfo, signatures: &[Signature]) -> Found {
-    let mut found = super::port(Path::new(&port.port_name));
+    let mut found = super::named(format!("tty:{}", port.port_name));
     if let SerialPortType::UsbPort(info) = &port.port_type {
         let mut usb = Usb::new(info.vid, info.pid);
         usb.serial = info.serial_number.as_deref().map(UnitText::new);
@@ -43,7 +43,7 @@ fn found(port: &SerialPortInfo, signatures: &[Signature]) -> Found {
             found.mode = Some(known.mode);
             found.serial.clone_from(&usb.serial);
             found.model = info.product.as_deref().map(UnitText::new);
-        } else if found.hint.is_none() {
+        } else {
             // An adapter's name says nothing of the unit behind it.
             found.hint = info.product.as_deref().map(|product| UnitText::new(product).to_string());
         }

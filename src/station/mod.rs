@@ -1,5 +1,13 @@
 //! Many bays at once: which unit is meant, where it is, and keeping hold of it.
 
+mod bay;
+#[cfg(test)]
+mod fake;
+mod machine;
+mod resolve;
 pub mod selector;
 
+pub use bay::PortBay;
+pub use machine::{Capture, Machine, World, signatures};
+pub use resolve::{Target, only_one, resolve, resolve_any};
 pub use selector::{Place, Selector};

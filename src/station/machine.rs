@@ -1,0 +1,112 @@
+//! The machine as a bay needs it: ports to open, protocols to speak. A trait, so that tests need neither.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::detect::{self, Found};
+use crate::device::Signature;
+use crate::drivers::{self, Protocol};
+use crate::error::{Error, Kind, Result};
+use crate::link::{self, Address, Link, SerialOptions};
+
+/// What a bay opens its units through.
+pub trait World: Send + Sync {
+    /// Opens a link.
+    ///
+    /// # Errors
+    /// As [`link::open`].
+    fn link(&self, address: &Address, options: &SerialOptions) -> Result<Link>;
+
+    /// The protocols that can be spoken.
+    fn protocols(&self) -> &[&'static dyn Protocol];
+
+    /// The serial ports that the operating system lists now.
+    fn ports(&self) -> Vec<Found>;
+
+    /// The program's clock.
+    fn clock(&self) -> &Arc<dyn Clock>;
+}
+
+/// The USB identities of every protocol.
+#[must_use]
+pub fn signatures(protocols: &[&'static dyn Protocol]) -> Vec<Signature> {
+    protocols.iter().flat_map(|protocol| protocol.signatures()).copied().collect()
+}
+
+/// This machine.
+pub struct Machine {
+    clock: Arc<dyn Clock>,
+    capture: Option<Capture>,
+}
+
+impl Machine {
+    /// This machine, under `clock`; what goes over its links is kept in `capture`.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, capture: Option<Capture>) -> Machine {
+        Machine { clock, capture }
+    }
+}
+
+impl World for Machine {
+    fn link(&self, address: &Address, options: &SerialOptions) -> Result<Link> {
+        let link = link::open(address, options, &self.clock)?;
+        match &self.capture {
+            Some(capture) => link::capture::wrap(link, Box::new(capture.clone()), &self.clock),
+            None => Ok(link),
+        }
+    }
+
+    fn protocols(&self) -> &[&'static dyn Protocol] {
+        drivers::registry()
+    }
+
+    fn ports(&self) -> Vec<Found> {
+        detect::ports(&signatures(self.protocols())).found
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
+
+/// The capture file of one unit, kept open while links to the unit come and go.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    path: PathBuf,
+    file: Arc<Mutex<File>>,
+}
+
+impl Capture {
+    /// Starts a new file; an old one of that name is not overwritten.
+    ///
+    /// # Errors
+    /// `invalid` when the file is there already, `storage` when it cannot be made.
+    pub fn create(path: &Path) -> Result<Capture> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|cause| {
+            let kind = if cause.kind() == io::ErrorKind::AlreadyExists { Kind::Invalid } else { Kind::Storage };
+            Error::new(kind, format!("the capture {} cannot be started", path.display()))
+                .because(cause)
+                .next("name a file that is not there yet, in a folder that you may write to")
+        })?;
+        Ok(Capture { path: path.to_owned(), file: Arc::new(Mutex::new(file)) })
+    }
+
+    /// Where it is kept.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Write for Capture {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}

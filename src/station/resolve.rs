@@ -1,0 +1,136 @@
+//! From what a person named to the port that it is today.
+
+use std::path::Path;
+
+use super::World;
+use super::selector::{Place, Selector};
+use crate::detect::Found;
+use crate::drivers::Options;
+use crate::error::{Error, Kind, Result};
+use crate::link::{Address, SerialOptions};
+
+/// A port to open, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Where it is today.
+    pub address: Address,
+    /// The USB port that it hangs on: after a restart a unit may come back under another name.
+    pub usb: Option<String>,
+    /// The driver to speak with; `None` asks each.
+    pub driver: Option<String>,
+    /// How the serial port is set up.
+    pub serial: SerialOptions,
+    /// Options that are the protocol's.
+    pub options: Options,
+}
+
+/// The port that `selector` names.
+///
+/// # Errors
+/// `gone` when there is no such unit, `invalid` when several fit or an option is wrong.
+pub fn resolve(selector: &Selector, world: &dyn World) -> Result<Target> {
+    let mut options = selector.options.clone();
+    let serial = SerialOptions::take(&mut options)?;
+    check_driver(selector.driver.as_deref(), world)?;
+    let ports = world.ports();
+    let (address, usb) = match &selector.place {
+        Place::Address(address) => (address.clone(), usb_port_of(address, &ports)),
+        Place::Usb(port) => {
+            let on_port = |found: &&Found| usb_port(found) == Some(port);
+            let found = one(&ports.iter().filter(on_port).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
+            (tty(found), Some(port.clone()))
+        }
+        Place::Serial(serial) => {
+            let has_serial = |found: &&Found| {
+                let texts = [found.serial.as_ref(), found.usb.as_ref().and_then(|usb| usb.serial.as_ref())];
+                texts.into_iter().flatten().any(|text| text.untrusted() == serial)
+            };
+            let what = format!("with serial number {}", serial.escape_debug());
+            let found = one(&ports.iter().filter(has_serial).collect::<Vec<_>>(), &what)?;
+            (tty(found), usb_port(found).cloned())
+        }
+        Place::Bay(bay) => {
+            return Err(Error::new(Kind::Gone, format!("this station has no bay {bay}: it has no bay map yet"))
+                .next("name the unit by its port, as `hardwire detect` lists it"));
+        }
+    };
+    Ok(Target { address, usb, driver: selector.driver.clone(), serial, options })
+}
+
+/// The one unit that is known by its USB identity, for a command that names none.
+///
+/// # Errors
+/// `gone` when there is none, `invalid` with the list when there are several.
+pub fn resolve_any(fits: impl Fn(&Found) -> bool, world: &dyn World) -> Result<Vec<Target>> {
+    let ports = world.ports();
+    let targets: Vec<Target> = ports
+        .iter()
+        .filter(|found| fits(found))
+        .map(|found| Target {
+            address: tty(found),
+            usb: usb_port(found).cloned(),
+            driver: found.driver.map(str::to_owned),
+            serial: SerialOptions::default(),
+            options: Options::new(),
+        })
+        .collect();
+    if targets.is_empty() {
+        return Err(Error::new(Kind::Gone, "no unit was named, and none is known by its USB identity")
+            .next("name its port with -d, as in `-d tty:/dev/ttyUSB0`; `hardwire detect` lists the ports"));
+    }
+    Ok(targets)
+}
+
+/// Holds a list of units to one.
+///
+/// # Errors
+/// `invalid` with the list when there are several.
+pub fn only_one(mut targets: Vec<Target>) -> Result<Target> {
+    match targets.len() {
+        1 => Ok(targets.remove(0)),
+        _ => {
+            let list: Vec<String> = targets.iter().map(|target| target.address.to_string()).collect();
+            Err(Error::new(Kind::Invalid, format!("{} units fit: {}", list.len(), list.join(", ")))
+                .next("name the one that is meant with -d"))
+        }
+    }
+}
+
+fn check_driver(driver: Option<&str>, world: &dyn World) -> Result<()> {
+    let names: Vec<&str> = world.protocols().iter().map(|protocol| protocol.name()).collect();
+    match driver {
+        Some(driver) if !names.contains(&driver) => {
+            Err(Error::new(Kind::Invalid, format!("there is no driver named `{}`", driver.escape_debug()))
+                .next(format!("the drivers are: {}", names.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn one<'a>(found: &[&'a Found], what: &str) -> Result<&'a Found> {
+    match found {
+        [one] => Ok(*one),
+        [] => Err(Error::new(Kind::Gone, format!("no serial port {what}")).next(
+            "`hardwire detect` lists what is there; a port without USB does not tell whose it is: name it with tty:",
+        )),
+        several => {
+            let list: Vec<&str> = several.iter().map(|found| found.address.as_str()).collect();
+            Err(Error::new(Kind::Invalid, format!("{} serial ports {what}: {}", list.len(), list.join(", ")))
+                .next("name the port that is meant with tty:"))
+        }
+    }
+}
+
+fn tty(found: &Found) -> Address {
+    Address::Tty(found.path().unwrap_or(Path::new("")).to_owned())
+}
+
+fn usb_port(found: &Found) -> Option<&String> {
+    found.usb.as_ref().and_then(|usb| usb.port.as_ref())
+}
+
+fn usb_port_of(address: &Address, ports: &[Found]) -> Option<String> {
+    let Address::Tty(path) = address else { return None };
+    let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+    ports.iter().find(|found| found.path() == Some(&real)).and_then(usb_port).cloned()
+}
