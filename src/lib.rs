@@ -16,3 +16,4 @@ pub mod profile;
 pub mod run;
 pub mod station;
 pub mod steps;
+pub mod ui;

@@ -3,6 +3,7 @@
 mod bay;
 #[cfg(test)]
 mod fake;
+pub mod fleet;
 mod machine;
 mod resolve;
 pub mod selector;

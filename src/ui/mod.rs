@@ -1,0 +1,30 @@
+//! Draws the event stream for people: progress bars on a terminal, plain lines elsewhere, and a verdict that stays.
+//!
+//! Consumes events and reports only; nothing here can change what a run does.
+
+mod bars;
+mod lines;
+mod person;
+mod summary;
+
+pub use bars::Bars;
+pub use lines::{bytes, line};
+pub use person::{Asking, AtTerminal};
+pub use summary::{items, summary};
+
+use crate::device::UnitText;
+use crate::run::event::Event;
+
+/// How a unit is called on the screen: its serial number, else where it is.
+fn unit(event: &Event) -> String {
+    let name = event.serial.as_ref().map_or_else(|| safe(&event.address), ToString::to_string);
+    match event.bay {
+        Some(bay) => format!("bay {bay}, {name}"),
+        None => name,
+    }
+}
+
+/// Text from anywhere, escaped for a terminal.
+fn safe(text: &str) -> String {
+    UnitText::new(text).to_string()
+}

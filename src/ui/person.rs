@@ -1,0 +1,177 @@
+//! Asks the person at the terminal, one question at a time, with the progress bars out of the way.
+
+use std::io::{self, BufRead, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::MultiProgress;
+use protocols::time::Moment;
+
+use super::safe;
+use crate::clock::Clock;
+use crate::device::Cancel;
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::Answer;
+use crate::run::person::{Consent, Person, Question};
+
+/// How often a wait for an answer looks for a request to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Whether somebody can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// There is a terminal with somebody at it.
+    Terminal,
+    /// Nobody: no terminal, or `--no-input`.
+    Nobody,
+}
+
+/// The person at this terminal.
+pub struct AtTerminal {
+    asking: Asking,
+    /// `--yes`: all that must be meant is meant.
+    meant: bool,
+    screen: Option<MultiProgress>,
+    clock: Arc<dyn Clock>,
+    turn: Mutex<()>,
+}
+
+impl AtTerminal {
+    /// The person at this terminal; `meant` says beforehand what they would say to every request for consent.
+    #[must_use]
+    pub fn new(asking: Asking, meant: bool, screen: Option<MultiProgress>, clock: Arc<dyn Clock>) -> AtTerminal {
+        AtTerminal { asking, meant, screen, clock, turn: Mutex::new(()) }
+    }
+
+    /// Asks for one line; `None` when the input ended.
+    ///
+    /// # Errors
+    /// `cancelled`, `timed-out`.
+    pub fn ask(&self, prompt: &str, deadline: Option<Moment>, cancel: &Cancel) -> Result<Option<String>> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || {
+            eprint!("{prompt} ");
+            let _ = io::stderr().flush();
+            self.wait_for_line(deadline, cancel)?;
+            let mut line = String::new();
+            let read = io::stdin().lock().read_line(&mut line);
+            let read = read.map_err(|cause| Error::new(Kind::Invalid, "the answer cannot be read").because(cause))?;
+            Ok((read > 0).then(|| line.trim().to_owned()))
+        };
+        match &self.screen {
+            Some(screen) => screen.suspend(read),
+            None => read(),
+        }
+    }
+
+    #[cfg(unix)]
+    fn wait_for_line(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use std::os::fd::AsFd;
+
+        let stdin = io::stdin();
+        loop {
+            self.check(deadline, cancel)?;
+            let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+            let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::ZERO);
+            match poll(&mut fds, timeout) {
+                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return Ok(()),
+                Err(cause) => return Err(Error::new(Kind::Invalid, "the terminal cannot be read").because(cause)),
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn wait_for_line(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
+        self.check(deadline, cancel)
+    }
+
+    fn check(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
+        if cancel.is_asked() {
+            return Err(Error::new(Kind::Cancelled, "stopped on request while a person was asked"));
+        }
+        if deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
+            return Err(Error::new(Kind::TimedOut, "nobody answered in time"));
+        }
+        Ok(())
+    }
+
+    fn nobody(&self, what: &str, remedy: &str) -> Result<()> {
+        match self.asking {
+            Asking::Terminal => Ok(()),
+            Asking::Nobody => Err(Error::new(Kind::Invalid, format!("{what}, and nobody can be asked")).next(remedy)),
+        }
+    }
+}
+
+impl Person for AtTerminal {
+    fn consent(&self, unit: &str, what: &[Consent]) -> Result<bool> {
+        if self.meant || what.is_empty() {
+            return Ok(true);
+        }
+        let list: Vec<String> = what.iter().map(|consent| safe(&consent.say)).collect();
+        self.nobody(&format!("this must be meant: {}", list.join("; ")), "run it at a terminal, or say --yes")?;
+        let prompt = format!("{}: {}. Is that meant? [y/N]", safe(unit), list.join("; "));
+        let answer = self.ask(&prompt, None, &Cancel::default())?;
+        Ok(answer.is_some_and(|answer| is_yes(&answer)))
+    }
+
+    fn answer(&self, question: &Question, deadline: Option<Moment>, cancel: &Cancel) -> Result<String> {
+        let place = question.bay.map(|bay| format!("bay {bay}, ")).unwrap_or_default();
+        let say = safe(&question.say);
+        self.nobody(&format!("a person must answer: {say}"), "run it at a terminal, without --no-input")?;
+        let hint = match question.answer {
+            Answer::PassFail => "[y/n]",
+            Answer::Done => "[Enter]",
+            Answer::Text => ">",
+        };
+        loop {
+            let prompt = format!("{place}{}: {say} {hint}", safe(&question.unit));
+            let Some(answer) = self.ask(&prompt, deadline, cancel)? else {
+                return Err(Error::new(Kind::Cancelled, "the terminal was closed instead of an answer"));
+            };
+            match question.answer {
+                Answer::Done => return Ok(String::new()),
+                Answer::Text if !answer.is_empty() => return Ok(answer),
+                Answer::PassFail if is_yes(&answer) => return Ok("pass".into()),
+                Answer::PassFail if is_no(&answer) => return Ok("fail".into()),
+                Answer::PassFail | Answer::Text => {}
+            }
+        }
+    }
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes", "pass", "ok"].contains(&answer.to_lowercase().as_str())
+}
+
+fn is_no(answer: &str) -> bool {
+    ["n", "no", "fail"].contains(&answer.to_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn person(meant: bool) -> AtTerminal {
+        AtTerminal::new(Asking::Nobody, meant, None, Arc::new(ManualClock::new()))
+    }
+
+    #[test]
+    fn what_must_be_meant_is_refused_where_nobody_is_asked() {
+        let wipe = [Consent { say: "wipes the slot".into() }];
+        let error = person(false).consent("TH-1", &wipe).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(error.to_string().contains("wipes the slot") && error.remedy().unwrap().contains("--yes"));
+        assert!(person(true).consent("TH-1", &wipe).unwrap());
+        assert!(person(false).consent("TH-1", &[]).unwrap());
+    }
+
+    #[test]
+    fn yes_answers_no_question() {
+        let question = Question { bay: None, unit: "TH-1".into(), say: "green?".into(), answer: Answer::PassFail };
+        assert_eq!(person(true).answer(&question, None, &Cancel::default()).unwrap_err().kind(), Kind::Invalid);
+    }
+}
