@@ -1,2 +1,5 @@
-//! The device side: stand-in devices that keep their state across power cuts.
+//! Stand-in devices: the other side of the protocols that Hardwire speaks, for tests, demonstrations and authors of
+//! drivers. They keep their state across power cuts, and do wrong what they are told to do wrong.
 #![forbid(unsafe_code)]
+
+pub mod smp;

@@ -1,0 +1,131 @@
+//! How requests end that do not end well.
+
+use protocols::smp::{Group, Version};
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why a stand-in ended, or could not start.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The options contradict each other or leave their ranges.
+    #[error("{0}")]
+    Options(String),
+    /// The state folder cannot be read or written.
+    #[error("the device's state in {path} cannot be used", path = path.display())]
+    State {
+        /// What was read or written.
+        path: PathBuf,
+        /// The operating system's cause.
+        #[source]
+        source: io::Error,
+    },
+    /// What the state folder holds is not this stand-in's.
+    #[error("{path} is not a state that this stand-in wrote: {why}", path = path.display())]
+    ForeignState {
+        /// File that was read.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No pseudo-terminal, or no link to it.
+    #[error("the pseudo-terminal cannot be {doing}")]
+    Terminal {
+        /// What was tried.
+        doing: &'static str,
+        /// The operating system's cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why the device stops in the middle of what it does.
+#[derive(Debug, Error)]
+pub enum Stop {
+    /// Its power is gone, as a fault demanded.
+    #[error("power lost")]
+    PowerLost,
+    /// The computer under it failed.
+    #[error(transparent)]
+    Broken(#[from] Error),
+}
+
+/// How a command ends that does not end well.
+pub(super) enum Fail {
+    /// An error of the framework, told as `rc` in both protocol versions.
+    Rc(u8),
+    /// An error of a group.
+    Group(Group, u8),
+    /// An error of a group with a named number beside it, which only version 2 tells.
+    GroupWith(Group, u8, &'static str, u64),
+    Stop(Stop),
+}
+
+impl From<Stop> for Fail {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        Self::Stop(Stop::Broken(error))
+    }
+}
+
+/// Framework codes (`mcumgr_err_t` in Zephyr's `mgmt.h`).
+pub(super) mod rc {
+    pub(in super::super) const EUNKNOWN: u8 = 1;
+    pub(in super::super) const ENOMEM: u8 = 2;
+    pub(in super::super) const EINVAL: u8 = 3;
+    pub(in super::super) const ENOENT: u8 = 5;
+    pub(in super::super) const EBADSTATE: u8 = 6;
+    pub(in super::super) const EMSGSIZE: u8 = 7;
+    pub(in super::super) const ENOTSUP: u8 = 8;
+    pub(in super::super) const ECORRUPT: u8 = 9;
+}
+
+/// Body of a failed answer in the shape that the request's version asks for.
+pub(super) fn body(version: Version, fail: &Fail) -> Vec<u8> {
+    let mut out = super::body::Out::new();
+    match (version, fail) {
+        (_, Fail::Stop(_)) => {}
+        (_, Fail::Rc(code)) => {
+            out.uint("rc", u64::from(*code));
+        }
+        (Version::V1, Fail::Group(group, code) | Fail::GroupWith(group, code, ..)) => {
+            out.uint("rc", u64::from(legacy(*group, *code)));
+        }
+        (Version::V2, Fail::Group(group, code)) => error_map(&mut out, *group, *code),
+        (Version::V2, Fail::GroupWith(group, code, name, value)) => {
+            error_map(&mut out, *group, *code);
+            out.uint(name, *value);
+        }
+    }
+    out.finish()
+}
+
+fn error_map(out: &mut super::body::Out, group: Group, code: u8) {
+    out.key("err").begin_map().uint("group", u64::from(group.0)).uint("rc", u64::from(code)).end();
+}
+
+/// A group's code in the words of protocol version 1, as Zephyr's groups translate them.
+fn legacy(group: Group, code: u8) -> u8 {
+    match (group, code) {
+        (Group::OS, 2) => rc::EINVAL,
+        (Group::OS, 3 | 4) => rc::ENOENT,
+        (Group::IMAGE, 3 | 4) => rc::ENOENT,
+        (Group::IMAGE, 9 | 27 | 28) => rc::EBADSTATE,
+        (Group::IMAGE, 15) => rc::ENOMEM,
+        (Group::IMAGE, 14 | 19 | 20 | 21 | 22 | 24 | 25) => rc::EINVAL,
+        (Group::STATISTICS, 2 | 3) => rc::ENOENT,
+        (Group::STATISTICS, 4) => rc::EINVAL,
+        (Group::SETTINGS, 2) => rc::EINVAL,
+        (Group::SETTINGS, 3 | 4) => rc::ENOENT,
+        (Group::FS, 2 | 13) => rc::EINVAL,
+        (Group::FS, 3 | 14) => rc::ENOENT,
+        (Group::SHELL, 2 | 3) => rc::EINVAL,
+        (Group::ENUMERATION, 2) => rc::EINVAL,
+        _ => rc::EUNKNOWN,
+    }
+}

@@ -1,0 +1,153 @@
+//! What a stand-in can be told to do wrong.
+
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// One thing that goes wrong. Requests and payload bytes are counted from the start of the process, the first is 1.
+///
+/// A request counts when the device takes it up: whole, with a good checksum, and not dropped for want of a buffer.
+/// Payload bytes are those of files, images and settings when they reach flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The Nth request is carried out and its answer lost.
+    Drop(u64),
+    /// One bit of the answer to the Nth request is wrong on the line.
+    Corrupt(u64),
+    /// The device hangs when it takes up the Nth request, for [`super::Options::stall_time`]; then it goes on, and
+    /// answers late.
+    Stall(u64),
+    /// Power is lost when the Nth request was received: nothing of it is stored.
+    CutRequest(u64),
+    /// Power is lost when the Nth request was carried out and its answer not yet sent.
+    CutAnswer(u64),
+    /// Power is lost when the Nth payload byte is stored: exactly N bytes are.
+    ///
+    /// A settings value is the exception, because settings storage keeps an entry whole or not at all: cut within
+    /// one (its last byte included), the entry keeps its old value.
+    CutByte(u64),
+    /// Every hash command, and the `match` of an image upload, answers for what was sent, not for what is stored.
+    LieHash,
+    /// Flash silently loses the byte in the middle of every file and every image: it reads as if it had never been
+    /// programmed (`0xff`, or `0x00` where `0xff` was meant). Lengths stay as they should be, so only the content
+    /// tells. Where a file is continued after a restart, so that its length is not known, the first byte that comes
+    /// is lost.
+    LoseByte,
+    /// The file system has no room: writes of data to files are refused.
+    DiskFull,
+}
+
+/// Text that names no fault.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum BadFault {
+    /// No such kind.
+    #[error("no fault is called {0:?}: {kinds}", kinds = Fault::SYNTAX)]
+    Kind(String),
+    /// The number is none, or 0.
+    #[error("{0:?} is no count: a whole number from 1 on")]
+    Count(String),
+    /// A kind that has no count.
+    #[error("the fault {0} takes no count")]
+    NoCount(&'static str),
+}
+
+impl Fault {
+    /// What [`Fault::from_str`] reads, for help texts.
+    pub const SYNTAX: &'static str = "drop[:N], corrupt[:N], stall[:N], cut-request[:N], cut-answer[:N], cut-byte[:N], \
+                                      lie-hash, lose-byte, disk-full";
+
+    /// Name of the kind, as in [`Fault::SYNTAX`].
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Drop(_) => "drop",
+            Self::Corrupt(_) => "corrupt",
+            Self::Stall(_) => "stall",
+            Self::CutRequest(_) => "cut-request",
+            Self::CutAnswer(_) => "cut-answer",
+            Self::CutByte(_) => "cut-byte",
+            Self::LieHash => "lie-hash",
+            Self::LoseByte => "lose-byte",
+            Self::DiskFull => "disk-full",
+        }
+    }
+
+    const fn count(self) -> Option<u64> {
+        match self {
+            Self::Drop(n)
+            | Self::Corrupt(n)
+            | Self::Stall(n)
+            | Self::CutRequest(n)
+            | Self::CutAnswer(n)
+            | Self::CutByte(n) => Some(n),
+            Self::LieHash | Self::LoseByte | Self::DiskFull => None,
+        }
+    }
+}
+
+impl FromStr for Fault {
+    type Err = BadFault;
+
+    fn from_str(text: &str) -> Result<Self, BadFault> {
+        let (kind, count) = match text.split_once(':') {
+            Some((kind, count)) => (kind, Some(count)),
+            None => (text, None),
+        };
+        let counted = |make: fn(u64) -> Self| match count {
+            None => Ok(make(1)),
+            Some(digits) => match digits.parse() {
+                Ok(n) if n > 0 => Ok(make(n)),
+                _ => Err(BadFault::Count(digits.to_owned())),
+            },
+        };
+        let plain = |fault: Self| match count {
+            None => Ok(fault),
+            Some(_) => Err(BadFault::NoCount(fault.kind())),
+        };
+        match kind {
+            "drop" => counted(Self::Drop),
+            "corrupt" => counted(Self::Corrupt),
+            "stall" => counted(Self::Stall),
+            "cut-request" => counted(Self::CutRequest),
+            "cut-answer" => counted(Self::CutAnswer),
+            "cut-byte" => counted(Self::CutByte),
+            "lie-hash" => plain(Self::LieHash),
+            "lose-byte" => plain(Self::LoseByte),
+            "disk-full" => plain(Self::DiskFull),
+            _ => Err(BadFault::Kind(kind.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        self.count().map_or(Ok(()), |n| write!(f, ":{n}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_and_printed_alike() {
+        for kind in Fault::SYNTAX.split(", ") {
+            let text = kind.replace("[:N]", ":7");
+            assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn without_a_count_it_is_the_first() {
+        assert_eq!("cut-byte".parse(), Ok(Fault::CutByte(1)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_reason() {
+        assert!(matches!("melt".parse::<Fault>(), Err(BadFault::Kind(_))));
+        assert!(matches!("drop:0".parse::<Fault>(), Err(BadFault::Count(_))));
+        assert!(matches!("drop:x".parse::<Fault>(), Err(BadFault::Count(_))));
+        assert!(matches!("lie-hash:2".parse::<Fault>(), Err(BadFault::NoCount(_))));
+    }
+}

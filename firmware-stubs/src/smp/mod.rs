@@ -1,0 +1,28 @@
+//! An SMP unit as Zephyr's server with MCUboot makes it, on a pseudo-terminal.
+//!
+//! [`Device`] is the unit without its line: messages in, answers out, its state in a folder. [`run`] puts it on a
+//! pseudo-terminal whose other end is a serial port to anybody who opens it.
+//!
+//! Left out of the model: signatures (the bootloader checks the hash only), more than one image, serial recovery,
+//! the log group, time that erasing takes.
+
+mod body;
+mod boot;
+mod device;
+mod error;
+mod fault;
+mod flash;
+mod fs;
+mod image;
+mod images;
+mod options;
+mod os;
+mod report;
+mod settings;
+mod shell;
+mod slots;
+
+pub use device::{Banner, Device, Effect, Reply};
+pub use error::{Error, Stop};
+pub use fault::{BadFault, Fault};
+pub use options::{Identity, Limits, Line, Noise, Options};
