@@ -21,11 +21,7 @@ impl Flash {
             Fault::CutByte(n) => Some(*n),
             _ => None,
         });
-        Self {
-            stored: 0,
-            cut_after: cut_after.min(),
-            loses_bytes: options.faults.contains(&Fault::LoseByte),
-        }
+        Self { stored: 0, cut_after: cut_after.min(), loses_bytes: options.faults.contains(&Fault::LoseByte) }
     }
 
     /// Payload bytes stored since the process started.
@@ -110,7 +106,7 @@ mod tests {
     #[test]
     fn power_goes_with_exactly_the_nth_byte() {
         let mut flash = flash(Fault::CutByte(5));
-        let mut kept = Vec::new();
+        let mut kept: Vec<u8> = Vec::new();
         let mut store = |data: &[u8]| {
             flash.store(data, |data| {
                 kept.extend(data);

@@ -134,8 +134,7 @@ fn is_absent(error: &io::Error) -> bool {
 /// Write `data` at `off`, cutting off what was there from `off` on when `off` is 0.
 fn write_at(path: &Path, off: u64, data: &[u8]) -> Result<(), Error> {
     let state = |source| Error::State { path: path.to_owned(), source };
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(off == 0).open(path).map_err(state)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(off == 0).open(path).map_err(state)?;
     file.seek(SeekFrom::Start(off)).map_err(state)?;
     file.write_all(data).map_err(state)
 }

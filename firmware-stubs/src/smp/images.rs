@@ -4,8 +4,8 @@ use super::body::{Body, Out};
 use super::boot::Next;
 use super::device::Device;
 use super::error::Fail;
-use super::{Limits, image};
 use super::slots::Slot;
+use super::{Limits, image};
 use protocols::smp::Group;
 use sha2::{Digest as _, Sha256};
 
@@ -101,10 +101,10 @@ impl Device {
     pub(super) fn image_upload(&mut self, body: &Body<'_>) -> Result<Out, Fail> {
         let off = body.uint("off")?.ok_or_else(|| fail(INVALID_OFFSET))?;
         let data = body.bytes("data")?.unwrap_or_default();
-        if off == 0 {
-            if let Some(answer) = self.begin_upload(body, data)? {
-                return Ok(answer);
-            }
+        if off == 0
+            && let Some(answer) = self.begin_upload(body, data)?
+        {
+            return Ok(answer);
         }
         let upload = match &self.ram.upload {
             // Also without an upload: what is expected then is a first chunk.
@@ -217,4 +217,3 @@ struct Flags {
     active: bool,
     permanent: bool,
 }
-

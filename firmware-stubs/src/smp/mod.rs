@@ -8,6 +8,7 @@
 
 mod body;
 mod boot;
+mod clock;
 mod device;
 mod error;
 mod fault;
@@ -15,14 +16,19 @@ mod flash;
 mod fs;
 mod image;
 mod images;
+mod noise;
 mod options;
 mod os;
+mod pty;
 mod report;
+mod serve;
 mod settings;
 mod shell;
 mod slots;
+mod uart;
 
 pub use device::{Banner, Device, Effect, Reply};
 pub use error::{Error, Stop};
 pub use fault::{BadFault, Fault};
-pub use options::{Identity, Limits, Line, Noise, Options};
+pub use options::{Identity, Lifetime, Limits, Line, Noise, Options};
+pub use serve::{End, run};

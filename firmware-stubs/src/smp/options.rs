@@ -24,6 +24,18 @@ pub struct Options {
     pub stall_time: Duration,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// What ends the process, besides SIGTERM and SIGINT.
+    pub lifetime: Lifetime,
+}
+
+/// What ends a stand-in's process, besides SIGTERM and SIGINT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Nothing else.
+    #[default]
+    Signal,
+    /// The end of standard input: a program that started it through a pipe takes it along, even when it is killed.
+    Stdin,
 }
 
 /// Who the device says it is.
@@ -119,6 +131,7 @@ impl Options {
             boot_time: Duration::from_millis(150),
             stall_time: Duration::from_secs(10),
             faults: Vec::new(),
+            lifetime: Lifetime::Signal,
         }
     }
 

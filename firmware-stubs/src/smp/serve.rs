@@ -1,0 +1,299 @@
+//! The device on its line, in time: one thread that sleeps until a byte or a moment comes.
+
+use super::clock::now;
+use super::device::{Device, Effect};
+use super::error::{Error, Stop};
+use super::noise::Chatter;
+use super::pty::Pty;
+use super::uart::{Receiver, Transmitter};
+use super::{Lifetime, Noise, Options};
+use nix::errno::Errno;
+use nix::sys::select::{FdSet, select};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Why [`run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to: a signal, or the end of standard input.
+    Asked,
+    /// A fault cut the device's power. The process should exit with [`End::POWER_LOST_STATUS`].
+    PowerLost,
+}
+
+impl End {
+    /// Exit status that says that a fault cut the power.
+    pub const POWER_LOST_STATUS: u8 = 75;
+}
+
+/// Put a device on a pseudo-terminal and serve it until its power is cut or the process is asked to end (SIGTERM,
+/// SIGINT, or as [`Options::lifetime`] says). `ready` is told the path to open, once it can be opened.
+///
+/// # Errors
+/// [`Error`] when the options make no sense, the state folder cannot be used, or no pseudo-terminal is to be had.
+pub fn run(options: Options, ready: impl FnOnce(&Path)) -> Result<End, Error> {
+    let signals = Signals::catch().map_err(|source| Error::Terminal { doing: "left on a signal", source })?;
+    let link = options.link.clone();
+    let device = match Device::open(options) {
+        Ok(device) => device,
+        Err(Stop::Broken(error)) => return Err(error),
+        Err(Stop::PowerLost) => return Ok(End::PowerLost),
+    };
+    let pty = Pty::open(link.as_deref())?;
+    ready(pty.address());
+    match Bench::new(device, &pty).serve(&pty, &signals) {
+        Ok(()) => Ok(End::Asked),
+        Err(Stop::PowerLost) => Ok(End::PowerLost),
+        Err(Stop::Broken(error)) => Err(error),
+    }
+}
+
+/// SIGTERM and SIGINT as bytes in a socket, so that they wake the loop.
+struct Signals(UnixStream);
+
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        let (caught, sender) = UnixStream::pair()?;
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
+        }
+        Ok(Self(caught))
+    }
+}
+
+/// How long the line waits for a client that does not read before bytes are lost, as they are without a listener.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+struct Bench {
+    device: Device,
+    started: Instant,
+    receiver: Receiver,
+    transmitter: Transmitter,
+    chatter: Option<Chatter>,
+    /// Requests that wait in a buffer, with the time at which they arrived.
+    waiting: VecDeque<(Instant, Vec<u8>)>,
+    /// Until when the device is at work (writing flash, hanging, booting) and takes up nothing.
+    busy_until: Instant,
+    /// Until when what arrives is lost, because the device boots.
+    deaf_until: Instant,
+    reset_at: Option<Instant>,
+    next_chat: Instant,
+    /// Bytes that the client's end has no room for yet, and since when it took none.
+    unsent: Vec<u8>,
+    blocked_since: Option<Instant>,
+}
+
+impl Bench {
+    fn new(device: Device, _pty: &Pty) -> Self {
+        let now = now();
+        let options = device.options();
+        Self {
+            started: now,
+            receiver: Receiver::new(&options.line, &options.limits, now),
+            transmitter: Transmitter::new(&options.line, &options.limits, now),
+            chatter: (options.line.noise == Noise::Chatty).then(Chatter::default),
+            waiting: VecDeque::new(),
+            busy_until: now,
+            deaf_until: now,
+            reset_at: None,
+            next_chat: now + Chatter::INTERVAL,
+            unsent: Vec::new(),
+            blocked_since: None,
+            device,
+        }
+    }
+
+    fn serve(mut self, pty: &Pty, signals: &Signals) -> Result<(), Stop> {
+        let stdin = std::io::stdin();
+        let stdin = (self.device.options().lifetime == Lifetime::Stdin).then(|| stdin.as_fd());
+        loop {
+            self.take_input(pty)?;
+            let now = now();
+            self.advance(now)?;
+            self.give_output(pty, now)?;
+            if Self::asked_to_end(self.sleep(pty, signals, stdin)?, signals, stdin) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_input(&mut self, pty: &Pty) -> Result<(), Error> {
+        let mut buffer = [0; 1024];
+        while self.receiver.has_room() {
+            let count = pty.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            self.receiver.push(now(), &buffer[..count]);
+        }
+        Ok(())
+    }
+
+    /// Let everything happen that happens until `now`, in order.
+    fn advance(&mut self, now: Instant) -> Result<(), Stop> {
+        for (at, message) in self.receiver.arrived(now) {
+            self.work(at)?;
+            let held = self.waiting.len() + usize::from(self.busy_until > at);
+            if at < self.deaf_until {
+                tracing::debug!("a request arrived while the device boots");
+            } else if held >= usize::from(self.device.options().limits.buf_count) {
+                tracing::debug!("a request found no buffer");
+            } else {
+                self.waiting.push_back((at, message));
+            }
+        }
+        self.work(now)?;
+        if let Some(chatter) = &mut self.chatter
+            && self.next_chat <= now
+            && self.deaf_until <= now
+        {
+            self.next_chat = now + Chatter::INTERVAL;
+            let line = chatter.log_line(now - self.started);
+            self.transmitter.push(now, &line);
+        }
+        Ok(())
+    }
+
+    /// When the next waiting request is taken up.
+    fn next_work(&self) -> Option<Instant> {
+        self.waiting.front().map(|(at, _)| self.busy_until.max(*at))
+    }
+
+    /// Take up requests and carry out resets until `until`.
+    fn work(&mut self, until: Instant) -> Result<(), Stop> {
+        loop {
+            let next = self.next_work();
+            if let Some(at) = self.reset_at.filter(|at| *at <= until && next.is_none_or(|next| *at <= next)) {
+                self.reset(at)?;
+                continue;
+            }
+            match next.filter(|at| *at <= until) {
+                Some(at) => {
+                    if let Some((_, message)) = self.waiting.pop_front() {
+                        self.handle(at, &message)?;
+                    }
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn handle(&mut self, at: Instant, message: &[u8]) -> Result<(), Stop> {
+        let uptime = at.saturating_duration_since(self.started);
+        let reply = self.device.handle(message, uptime)?;
+        let options = self.device.options();
+        let (line, reset_delay, stall) = (options.line, options.reset_delay, options.stall_time);
+        let writing = Duration::from_secs_f64(line.write_time.as_secs_f64() * reply.written as f64);
+        self.busy_until = at + writing;
+        match reply.effect {
+            Effect::Stall => self.busy_until += stall,
+            Effect::Reset => self.reset_at = Some(self.busy_until + reset_delay),
+            Effect::None | Effect::Corrupt => {}
+        }
+        let Some(answer) = reply.answer else { return Ok(()) };
+        let mut frame = self.transmitter.frame(&answer);
+        if reply.effect == Effect::Corrupt {
+            let middle = frame.len() / 2;
+            frame[middle] ^= 0x01;
+        }
+        let ready = self.busy_until + line.latency;
+        match self.chatter.as_mut().map(|chatter| chatter.around_answer(uptime)) {
+            Some((before, after)) => self.transmitter.push(ready, &[before, frame, after].concat()),
+            None => self.transmitter.push(ready, &frame),
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self, at: Instant) -> Result<(), Stop> {
+        self.reset_at = None;
+        self.waiting.clear();
+        self.receiver.reset();
+        let banner = self.device.reset(at.saturating_duration_since(self.started))?;
+        self.deaf_until = at + self.device.options().boot_time;
+        self.busy_until = self.deaf_until;
+        for line in banner {
+            self.transmitter.push(at, format!("{line}\r\n").as_bytes());
+        }
+        Ok(())
+    }
+
+    fn give_output(&mut self, pty: &Pty, now: Instant) -> Result<(), Error> {
+        self.unsent.extend(self.transmitter.due(now));
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        let count = pty.write(&self.unsent)?;
+        self.unsent.drain(..count);
+        if self.unsent.is_empty() || count > 0 {
+            self.blocked_since = None;
+        } else if now - *self.blocked_since.get_or_insert(now) >= PATIENCE {
+            tracing::debug!("nobody reads: {} bytes are lost", self.unsent.len());
+            self.unsent.clear();
+            self.blocked_since = None;
+            pty.discard_unread();
+        }
+        Ok(())
+    }
+
+    /// When something happens by itself next.
+    fn next_moment(&self) -> Option<Instant> {
+        [
+            self.receiver.next_arrival(),
+            self.next_work(),
+            self.reset_at,
+            self.transmitter.next_due(),
+            self.chatter.as_ref().map(|_| self.next_chat.max(self.deaf_until)),
+            self.blocked_since.map(|since| since + PATIENCE),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Sleep until there is something to do; returns whether a signal or the end of standard input may be it.
+    fn sleep(&self, pty: &Pty, signals: &Signals, stdin: Option<BorrowedFd<'_>>) -> Result<Woken, Error> {
+        let mut readable = FdSet::new();
+        readable.insert(signals.0.as_fd());
+        if self.receiver.has_room() {
+            readable.insert(pty.as_fd());
+        }
+        if let Some(stdin) = stdin {
+            readable.insert(stdin);
+        }
+        let mut writable = FdSet::new();
+        if !self.unsent.is_empty() {
+            writable.insert(pty.as_fd());
+        }
+        let mut timeout = self.next_moment().map(|at| {
+            let micros = at.saturating_duration_since(now()).as_nanos().div_ceil(1000);
+            TimeVal::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
+        });
+        match select(None, &mut readable, &mut writable, None, timeout.as_mut()) {
+            Ok(_) => Ok(Woken {
+                signal: readable.contains(signals.0.as_fd()),
+                stdin: stdin.is_some_and(|stdin| readable.contains(stdin)),
+            }),
+            Err(Errno::EINTR) => Ok(Woken { signal: false, stdin: false }),
+            Err(errno) => Err(Error::Terminal { doing: "waited for", source: errno.into() }),
+        }
+    }
+
+    fn asked_to_end(woken: Woken, signals: &Signals, stdin: Option<BorrowedFd<'_>>) -> bool {
+        let mut byte = [0; 64];
+        if woken.signal && (&signals.0).read(&mut byte).is_ok() {
+            return true;
+        }
+        woken.stdin && stdin.is_some_and(|stdin| matches!(nix::unistd::read(stdin, &mut byte), Ok(0) | Err(_)))
+    }
+}
+
+/// What ended a sleep, besides the line and the time.
+struct Woken {
+    signal: bool,
+    stdin: bool,
+}
