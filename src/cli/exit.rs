@@ -23,6 +23,8 @@ impl Exit {
     pub const STORAGE: Exit = Exit(6);
     /// Station, link or access: the unit's state is unknown.
     pub const STATION: Exit = Exit(7);
+    /// `hardwire stub` only: a fault cut the stand-in's power.
+    pub const STUB_LOST_POWER: Exit = Exit(firmware_stubs::smp::End::POWER_LOST_STATUS);
 
     /// Which code stands for several units: the first of these that occurs.
     const FIRST_OF: [Exit; 7] = [

@@ -4,6 +4,7 @@ mod completions;
 mod detect;
 pub mod exit;
 pub mod report;
+mod stub;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Detect(detect::Detect),
+    Stub(Box<stub::Stub>),
     Completions(completions::Completions),
 }
 
@@ -75,6 +77,7 @@ fn run(cli: Cli) -> Exit {
     start_tracing(cli.global.verbose);
     let outcome: Outcome = match cli.command {
         Command::Detect(command) => command.run(&voice),
+        Command::Stub(command) => command.run(&voice),
         Command::Completions(command) => command.run(&voice, &mut Cli::command()),
     };
     outcome.unwrap_or_else(|failure| {

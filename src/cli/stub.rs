@@ -1,0 +1,182 @@
+//! `hardwire stub`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use firmware_stubs::smp::{self, End, Fault, Lifetime, Noise};
+use protocols::smp::wire::LineLength;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::report::{Outcome, Voice};
+use crate::error::{Error, Kind};
+
+/// Run one stand-in device, for tests and for driver authors
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --serial TH-0421")]
+pub(super) struct Stub {
+    #[command(subcommand)]
+    kind: StubKind,
+}
+
+#[derive(Debug, Subcommand)]
+enum StubKind {
+    Smp(SmpStub),
+}
+
+impl Stub {
+    pub(super) fn run(self, voice: &Voice) -> Outcome {
+        match self.kind {
+            StubKind::Smp(stub) => stub.run(voice),
+        }
+    }
+}
+
+const FAULTS: &str = "\
+Faults (requests and payload bytes are counted from the start of the process; N is 1 when absent):
+  drop:N         the Nth request is carried out and gets no answer
+  corrupt:N      one bit of its answer is wrong
+  stall:N        the device hangs when it takes up the Nth request, for --stall-time, then answers late
+  cut-request:N  power is lost when the Nth request was received; nothing of it is stored
+  cut-answer:N   power is lost when it was carried out and not yet answered
+  cut-byte:N     power is lost when the Nth payload byte is stored (a setting is kept whole or not at all)
+  lie-hash       every hash command answers for what was sent, not for what is stored
+  lose-byte      flash loses the byte in the middle of every file and image; lengths stay right
+  disk-full      writes to files are refused
+
+Power lost ends the process at once with status 75; started again on the same --state, the device is as its flash
+was left.
+
+Example:
+  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --serial TH-0421 --baud 115200 --fault drop:7";
+
+/// An SMP unit on a pseudo-terminal: Zephyr's server over MCUboot slots
+///
+/// The device keeps its whole state (image slots, files, saved settings) in a folder, as flash would: it survives
+/// being killed at any moment, also in the middle of a write. It runs until SIGTERM or Ctrl-C.
+#[derive(Debug, Args)]
+#[command(after_help = FAULTS)]
+struct SmpStub {
+    /// Folder with everything the device does not forget; made when it is not there
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Symbolic link to the pseudo-terminal, the same across restarts
+    #[arg(long, value_name = "PATH")]
+    link: Option<PathBuf>,
+    /// Serial number: the device id that the shell's `hwinfo devid` prints, as ASCII
+    #[arg(long, default_value = "TH-0001")]
+    serial: String,
+    /// Board name
+    #[arg(long, default_value = "thermostat")]
+    model: String,
+    /// Board revision
+    #[arg(long, value_name = "REVISION")]
+    hardware: Option<String>,
+    /// Bytes of one message buffer; longer requests are dropped
+    #[arg(long, value_name = "BYTES", default_value_t = 384)]
+    buf_size: u16,
+    /// Message buffers; requests that find none free are dropped
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    buf_count: u8,
+    /// Longest console line in bytes, marker and newline included; longer ones are dropped
+    #[arg(long, value_name = "BYTES", default_value = "127", value_parser = line_length)]
+    line_length: LineLength,
+    /// Bytes of an image slot, a multiple of 4096
+    #[arg(long, value_name = "BYTES", default_value_t = 524_288)]
+    slot_size: u32,
+    /// Bytes of the file system
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
+    fs_size: u64,
+    /// Line rate in bits a second, ten a byte, each way [default: as fast as it goes]
+    #[arg(long, value_name = "N")]
+    baud: Option<u32>,
+    /// Milliseconds that every answer is delayed, without holding up the next request
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// Microseconds that flash takes for a byte; the device does nothing else meanwhile
+    #[arg(long, value_name = "US", default_value_t = 0)]
+    write_time: u64,
+    /// Put log lines and shell prompts between the frames
+    #[arg(long)]
+    noise: bool,
+    /// Milliseconds from the answer to a reset command to the reset
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    reset_delay: u64,
+    /// Milliseconds from a reset to the running application
+    #[arg(long, value_name = "MS", default_value_t = 150)]
+    boot_time: u64,
+    /// Milliseconds that the fault `stall` lasts
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    stall_time: u64,
+    /// What goes wrong: see below; may be given more than once
+    #[arg(long = "fault", value_name = "KIND[:N]")]
+    faults: Vec<Fault>,
+    /// End, too, when standard input ends: then the stub does not outlive who started it
+    #[arg(long)]
+    until_stdin_ends: bool,
+}
+
+fn line_length(text: &str) -> Result<LineLength, String> {
+    let bytes: u16 = text.parse().map_err(|_| format!("{text:?} is no number of bytes"))?;
+    LineLength::new(bytes).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    r#type: &'static str,
+    kind: &'static str,
+    address: &'a str,
+}
+
+impl SmpStub {
+    fn run(self, voice: &Voice) -> Outcome {
+        let serial = self.serial.clone();
+        let end = smp::run(self.options(), |path| announce(voice, &serial, path)).map_err(refuse)?;
+        Ok(match end {
+            End::Asked => Exit::PASSED,
+            End::PowerLost => Exit::STUB_LOST_POWER,
+        })
+    }
+
+    fn options(self) -> smp::Options {
+        let milliseconds = Duration::from_millis;
+        smp::Options {
+            state: self.state,
+            link: self.link,
+            identity: smp::Identity { serial: self.serial, model: self.model, hardware: self.hardware },
+            limits: smp::Limits {
+                buf_size: self.buf_size,
+                buf_count: self.buf_count,
+                line_length: self.line_length,
+                slot_size: self.slot_size,
+                fs_size: self.fs_size,
+            },
+            line: smp::Line {
+                baud: self.baud,
+                latency: milliseconds(self.latency),
+                write_time: Duration::from_micros(self.write_time),
+                noise: if self.noise { Noise::Chatty } else { Noise::Quiet },
+            },
+            reset_delay: milliseconds(self.reset_delay),
+            boot_time: milliseconds(self.boot_time),
+            stall_time: milliseconds(self.stall_time),
+            faults: self.faults,
+            lifetime: if self.until_stdin_ends { Lifetime::Stdin } else { Lifetime::Signal },
+        }
+    }
+}
+
+fn announce(voice: &Voice, serial: &str, path: &Path) {
+    let address = format!("tty:{}", path.display());
+    voice.object(&Ready { r#type: "stub", kind: "smp", address: &address });
+    voice.say(format!("SMP unit {serial} at {address}; Ctrl-C ends it"));
+}
+
+fn refuse(error: smp::Error) -> Error {
+    let kind = match error {
+        smp::Error::Options(_) => Kind::Invalid,
+        smp::Error::State { .. } | smp::Error::ForeignState { .. } | smp::Error::Terminal { .. } => Kind::Storage,
+    };
+    Error::new(kind, "the stand-in device cannot run").because(error)
+}
