@@ -38,13 +38,11 @@ fn fail(code: u8) -> Fail {
 
 impl Device {
     pub(super) fn image_state(&mut self) -> Result<Out, Fail> {
-        let next = self.boot.next();
-        let primary = Flags { active: true, confirmed: next != Next::Revert, ..Flags::default() };
-        let secondary = match next {
-            Next::Stay => Flags::default(),
-            Next::Test => Flags { pending: true, ..Flags::default() },
-            Next::Permanent => Flags { pending: true, permanent: true, ..Flags::default() },
-            Next::Revert => Flags { confirmed: true, ..Flags::default() },
+        let (primary, secondary): (&[&str], &[&str]) = match self.boot.next() {
+            Next::Stay => (&["active", "confirmed"], &[]),
+            Next::Test => (&["active", "confirmed"], &["pending"]),
+            Next::Permanent => (&["active", "confirmed"], &["pending", "permanent"]),
+            Next::Revert => (&["active"], &["confirmed"]),
         };
         let mut out = Out::new();
         out.key("images").begin_list();
@@ -52,8 +50,10 @@ impl Device {
             let Some(info) = self.slots.inspect(self.boot.bank(slot))? else { continue };
             out.begin_map().uint("slot", number).text("version", &info.version_text());
             out.byte_string("hash", &info.hash).bool("bootable", info.bootable);
-            out.bool("pending", flags.pending).bool("confirmed", flags.confirmed);
-            out.bool("active", flags.active).bool("permanent", flags.permanent).end();
+            for flag in ["pending", "confirmed", "active", "permanent"] {
+                out.bool(flag, flags.contains(&flag));
+            }
+            out.end();
         }
         out.end().uint("splitStatus", 0);
         Ok(out)
@@ -208,12 +208,4 @@ fn progress(off: u64) -> Out {
     let mut out = Out::new();
     out.uint("off", off);
     out
-}
-
-#[derive(Default)]
-struct Flags {
-    pending: bool,
-    confirmed: bool,
-    active: bool,
-    permanent: bool,
 }

@@ -293,6 +293,7 @@ impl Bench {
 }
 
 /// What ended a sleep, besides the line and the time.
+#[derive(Clone, Copy)]
 struct Woken {
     signal: bool,
     stdin: bool,
