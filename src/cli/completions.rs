@@ -3,8 +3,9 @@
 use clap::Args;
 use clap_complete::Shell;
 
+use super::context::Context;
 use super::exit::Exit;
-use super::report::{Outcome, Voice};
+use super::report::Outcome;
 use crate::error::{Error, Kind};
 
 /// Print a completion script for a shell
@@ -16,10 +17,10 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self, voice: &Voice, command: &mut clap::Command) -> Outcome {
+    pub(super) fn run(&self, cx: &Context, command: &mut clap::Command) -> Outcome {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "hardwire", &mut script);
-        voice
+        cx.voice
             .bytes(&script)
             .map_err(|cause| Error::new(Kind::Storage, "the script cannot be written").because(cause))?;
         Ok(Exit::PASSED)

@@ -3,17 +3,30 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::context::{Context, Secrets};
 use super::exit::Exit;
-use super::report::{Outcome, Voice};
-use crate::detect::{self, Found};
-use crate::{drivers, station};
+use super::report::{Outcome, Result, columns};
+use crate::detect::{self, Access, Found};
+use crate::drivers;
+use crate::station::{self, Selector};
 
 /// List what is plugged in
 ///
-/// Serial ports and USB devices are listed without opening them, because opening alone resets some boards.
+/// Serial ports and USB devices are listed without opening them, because opening alone resets some boards. With
+/// --probe each serial port is opened and asked, in every protocol, who is there.
 #[derive(Debug, Args)]
-#[command(visible_alias = "devices", after_help = "Example:\n  hardwire detect\n  hardwire detect --json")]
-pub(super) struct Detect {}
+#[command(
+    visible_alias = "devices",
+    after_help = "Examples:\n  hardwire detect\n  hardwire detect --probe\n  hardwire detect --probe -d tty:/dev/pts/4"
+)]
+pub(super) struct Detect {
+    /// Open each serial port and ask who is there
+    #[arg(long)]
+    probe: bool,
+    /// Only this port, listed or not (repeatable)
+    #[arg(short, long, value_name = "DEV")]
+    device: Vec<String>,
+}
 
 #[derive(Serialize)]
 struct UnitLine<'a> {
@@ -23,24 +36,53 @@ struct UnitLine<'a> {
 }
 
 impl Detect {
-    pub(super) fn run(&self, voice: &Voice) -> Outcome {
-        let signatures = station::signatures(drivers::registry());
-        let listing = detect::list(&signatures);
-        for note in &listing.notes {
-            voice.say(format_args!("note: {note}"));
+    pub(super) fn run(&self, cx: &Context) -> Outcome {
+        let mut found = if self.device.is_empty() { listed(cx) } else { self.named(cx)? };
+        if self.probe {
+            let ports = found.iter().filter(|found| found.access == Access::Ok).count();
+            let world = cx.world(ports, Secrets::None)?;
+            station::probe(&mut found, &world, &cx.cancel)?;
         }
-        for found in &listing.found {
-            voice.object(&UnitLine { r#type: "unit", found });
+        for found in &found {
+            cx.voice.object(&UnitLine { r#type: "unit", found });
         }
-        if listing.found.is_empty() {
-            voice.say("nothing found: is the unit powered, and is its cable one that carries data?");
+        if found.is_empty() {
+            cx.voice.say("nothing found: is the unit powered, and is its cable one that carries data?");
         } else {
-            for row in table(&listing.found) {
-                voice.line(row);
+            for row in table(&found) {
+                cx.voice.line(row);
             }
         }
         Ok(Exit::PASSED)
     }
+
+    fn named(&self, cx: &Context) -> Result<Vec<Found>> {
+        let world = cx.world(1, Secrets::None)?;
+        let ports = world.ports();
+        self.device
+            .iter()
+            .map(|text| {
+                let selector: Selector = text.parse()?;
+                let target = station::resolve(&selector, &*world).map_err(super::context::not_there)?;
+                let address = target.address.to_string();
+                let mut found = ports
+                    .iter()
+                    .find(|port| port.address == address)
+                    .cloned()
+                    .unwrap_or_else(|| detect::named(address));
+                detect::check_access(&mut found);
+                Ok(found)
+            })
+            .collect()
+    }
+}
+
+fn listed(cx: &Context) -> Vec<Found> {
+    let listing = detect::list(&station::signatures(drivers::registry()));
+    for note in &listing.notes {
+        cx.voice.say(format_args!("note: {note}"));
+    }
+    listing.found
 }
 
 /// One row a unit, under a heading; columns as wide as they need to be.
@@ -59,5 +101,5 @@ fn table(all: &[Found]) -> Vec<String> {
             found.hint.clone().unwrap_or_default(),
         ]
     }));
-    super::report::columns(&rows)
+    columns(&rows)
 }

@@ -1,17 +1,20 @@
 //! The command line: one file a command, which parses, calls the library and renders. Nothing imports this room.
 
 mod completions;
+mod context;
 mod detect;
 pub mod exit;
+mod info;
 pub mod report;
 mod stub;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Kind};
+use context::{Context, Global};
 use exit::Exit;
 use report::{Failure, Outcome, Voice};
 
@@ -45,20 +48,10 @@ Environment:
   HARDWIRE_HOME    ledger, vault and station secret (default: the platform's data directory)
   HARDWIRE_DEVICE  stands in for a missing -d";
 
-/// What every command takes.
-#[derive(Debug, Args)]
-struct Global {
-    /// Print results as JSON, one object a line on stdout; words for people go to stderr
-    #[arg(long, global = true, help_heading = "Global options")]
-    json: bool,
-    /// Say more on stderr: once for milestones, twice for decisions, three times for bytes
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
-    verbose: u8,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
     Detect(detect::Detect),
+    Info(info::Info),
     Stub(Box<stub::Stub>),
     Completions(completions::Completions),
 }
@@ -73,15 +66,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(cli: Cli) -> Exit {
-    let voice = Voice::new(cli.global.json);
     start_tracing(cli.global.verbose);
+    let cx = Context::new(cli.global);
     let outcome: Outcome = match cli.command {
-        Command::Detect(command) => command.run(&voice),
-        Command::Stub(command) => command.run(&voice),
-        Command::Completions(command) => command.run(&voice, &mut Cli::command()),
+        Command::Detect(command) => command.run(&cx),
+        Command::Info(command) => command.run(&cx),
+        Command::Stub(command) => command.run(&cx.voice),
+        Command::Completions(command) => command.run(&cx, &mut Cli::command()),
     };
     outcome.unwrap_or_else(|failure| {
-        voice.failure(&failure);
+        cx.voice.failure(&failure);
         failure.exit
     })
 }

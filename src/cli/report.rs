@@ -12,7 +12,10 @@ use crate::error::{Error, Kind};
 use crate::run::report;
 
 /// What a command comes to: a code, or the failure that ended it.
-pub type Outcome = Result<Exit, Failure>;
+pub type Outcome = Result<Exit>;
+
+/// The result of whatever a command does, its failure on its way out.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// An error on its way out, with the unit it is about.
 #[derive(Debug)]

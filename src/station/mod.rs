@@ -5,10 +5,12 @@ mod bay;
 mod fake;
 pub mod fleet;
 mod machine;
+mod probe;
 mod resolve;
 pub mod selector;
 
 pub use bay::PortBay;
 pub use machine::{Capture, Machine, World, signatures};
+pub use probe::probe;
 pub use resolve::{Target, only_one, resolve, resolve_any};
 pub use selector::{Place, Selector};

@@ -1,0 +1,126 @@
+//! What every command is given, and the arguments that many share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::report::{Failure, Result, Voice};
+use crate::clock::{Clock, SystemClock};
+use crate::device::{Bay, Cancel, Driver, Op};
+use crate::error::{Error, Kind};
+use crate::station::{self, Capture, Machine, PortBay, Selector, Target, World};
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Print results as JSON, one object a line on stdout; words for people go to stderr
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say more on stderr: -v milestones, -vv decisions, -vvv bytes
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Keep what goes over the link in a new text file
+    #[arg(long, global = true, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// Capture although a secret goes over the link
+    #[arg(long, global = true, requires = "capture")]
+    capture_secrets: bool,
+}
+
+/// One unit, named or known.
+#[derive(Debug, Args)]
+pub(super) struct OneDevice {
+    /// The unit: a port (tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3) or a serial number; DRIVER@ before it forces a
+    /// driver, ,KEY=VALUE after it sets link options
+    #[arg(short, long, value_name = "DEV", env = "HARDWIRE_DEVICE", hide_env_values = true)]
+    device: Option<String>,
+}
+
+/// Whether secrets go over the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    None,
+    InPlay,
+}
+
+/// What every command is given.
+pub(super) struct Context {
+    pub(super) voice: Voice,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) cancel: Cancel,
+    pub(super) global: Global,
+}
+
+impl Context {
+    pub(super) fn new(global: Global) -> Context {
+        Context {
+            voice: Voice::new(global.json),
+            clock: Arc::new(SystemClock::new()),
+            cancel: Cancel::default(),
+            global,
+        }
+    }
+
+    /// The machine as `units` bays will see it.
+    pub(super) fn world(&self, units: usize, secrets: Secrets) -> Result<Arc<dyn World>, Error> {
+        let capture = match &self.global.capture {
+            None => None,
+            Some(_) if units > 1 => {
+                return Err(Error::new(Kind::Invalid, format!("one capture cannot keep {units} units apart"))
+                    .next("name one unit with -d, or leave out --capture"));
+            }
+            Some(_) if secrets == Secrets::InPlay && !self.global.capture_secrets => {
+                return Err(Error::new(Kind::Invalid, "the capture would hold a secret in plain text")
+                    .next("say --capture-secrets if that is meant, or leave out --capture"));
+            }
+            Some(path) => Some(Capture::create(path)?),
+        };
+        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), capture)))
+    }
+
+    /// The bay that is meant, or the only unit known by its USB identity.
+    pub(super) fn bay(&self, device: &OneDevice) -> Result<PortBay> {
+        let world = self.world(1, Secrets::None)?;
+        Ok(PortBay::new(one_target(device, &*world)?, world))
+    }
+
+    /// Does `act` with the unit in `bay`, on a thread of its own, so that Ctrl-C is heard.
+    pub(super) fn with_unit<T: Send>(
+        &self,
+        bay: PortBay,
+        act: impl Fn(&mut dyn Driver, &mut Op<'_>) -> Result<T, Error> + Sync,
+    ) -> Result<T> {
+        let address = bay.address().to_owned();
+        let work = |mut bay: PortBay, _: &dyn crate::run::event::Listener| {
+            let mut quiet = |_| {};
+            let mut op = Op::new(&*self.clock, &self.cancel, &mut quiet);
+            let mut driver = bay.open(&mut op).map_err(not_there)?;
+            act(&mut *driver, &mut op).map_err(Failure::from)
+        };
+        let mut results = station::fleet::run(vec![bay], &self.cancel, work, |_| {})?;
+        let result = results.pop().unwrap_or_else(|| Err(Error::new(Kind::Interrupted, "no result")));
+        result.map_err(Failure::from).flatten().map_err(|failure| failure.at(address))
+    }
+}
+
+/// A unit that could not even be opened: when nothing is there, that is "no such unit" rather than "went away".
+pub(super) fn not_there(error: Error) -> Failure {
+    let gone = error.kind() == Kind::Gone;
+    let failure = Failure::from(error);
+    if gone { failure.no_such_unit() } else { failure }
+}
+
+fn one_target(device: &OneDevice, world: &dyn World) -> Result<Target> {
+    match device.device.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => {
+            let selector: Selector = text.parse()?;
+            station::resolve(&selector, world).map_err(not_there)
+        }
+        None => {
+            let known = station::resolve_any(|found| found.driver.is_some(), world).map_err(not_there)?;
+            Ok(station::only_one(known)?)
+        }
+    }
+}
