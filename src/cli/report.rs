@@ -105,14 +105,16 @@ impl Voice {
         let _ = writeln!(io::stderr().lock(), "{}", escape(&line.to_string()));
     }
 
-    /// Raw bytes of a unit's file that were asked for on stdout.
+    /// Raw bytes that were asked for on stdout. A reader that left had enough.
     ///
     /// # Errors
-    /// Stdout cannot be written.
+    /// Stdout cannot be written, on a full disk for one.
     pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
     }
 
     /// Reports a failure both ways.

@@ -1,0 +1,22 @@
+use super::support::Bench;
+
+#[test]
+fn help_is_documentation() {
+    let bench = Bench::new();
+    for command in ["", "detect", "info"] {
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let ran = bench.run(&args);
+        let name = if command.is_empty() { "hardwire" } else { command };
+        insta::assert_snapshot!(format!("help-{name}"), ran.golden());
+    }
+}
+
+#[test]
+fn completions_are_written_for_each_shell() {
+    let bench = Bench::new();
+    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef hardwire"), ("fish", "complete -c hardwire")] {
+        let ran = bench.run(&["completions", shell]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stdout.contains(mark), "{shell}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line as its users meet it: a cleared environment, stdout, stderr and exit code.
+#![allow(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
+
+mod support;
+
+mod detect;
+mod help;
+mod info;
+mod usage;
