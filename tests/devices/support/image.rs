@@ -60,3 +60,23 @@ pub fn intel_hex(text: &str) -> Vec<(u32, Vec<u8>)> {
     }
     runs
 }
+
+/// A small image with a body of `len` bytes, for a unit that runs no code.
+pub fn of_len(len: usize, version: (u8, u8, u16, u32)) -> Image {
+    const HEADER: u16 = 32;
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&0x96f3_b83d_u32.to_le_bytes());
+    bytes.extend_from_slice(&0_u32.to_le_bytes()); // load address
+    bytes.extend_from_slice(&HEADER.to_le_bytes());
+    bytes.extend_from_slice(&0_u16.to_le_bytes()); // protected TLVs
+    bytes.extend_from_slice(&(len as u32).to_le_bytes());
+    bytes.extend_from_slice(&[0; 16]); // flags, version, padding
+    // A body that no shift or repetition maps onto itself.
+    bytes.extend((0..len).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8));
+    bytes.extend_from_slice(&0x6907_u16.to_le_bytes());
+    bytes.extend_from_slice(&40_u16.to_le_bytes());
+    bytes.extend_from_slice(&TLV_SHA256.to_le_bytes());
+    bytes.extend_from_slice(&32_u16.to_le_bytes());
+    bytes.extend_from_slice(&[0; 32]);
+    with_version(&bytes, version)
+}

@@ -13,6 +13,7 @@ pub mod image;
 pub mod mcuboot;
 pub mod process;
 pub mod station;
+pub mod stub;
 pub mod zephyr;
 
 use std::path::PathBuf;

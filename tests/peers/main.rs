@@ -1,0 +1,7 @@
+//! Foreign clients against our stand-in: it shares its codec with the driver, so only strangers can say that both
+//! speak the protocol and not a dialect of their own.
+#![allow(clippy::disallowed_methods, reason = "processes live in real time")]
+
+mod smpmgr;
+#[path = "../devices/support/mod.rs"]
+mod support;
