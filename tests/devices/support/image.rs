@@ -14,6 +14,7 @@ pub struct Image {
     pub hash: [u8; 32],
 }
 
+const LOAD_ADDRESS_AT: usize = 4;
 const VERSION_AT: usize = 20;
 const TLV_INFO_LEN: usize = 4;
 const TLV_SHA256: u16 = 0x10;
@@ -27,6 +28,18 @@ pub fn with_version(shipped: &[u8], version: (u8, u8, u16, u32)) -> Image {
     bytes[VERSION_AT + 2..VERSION_AT + 4].copy_from_slice(&revision.to_le_bytes());
     bytes[VERSION_AT + 4..VERSION_AT + 8].copy_from_slice(&build.to_le_bytes());
 
+    sealed(bytes)
+}
+
+/// The same image for a load address that the bootloader does not allow: every digest is right and it still refuses.
+pub fn with_load_address(image: &Image, address: u32) -> Image {
+    let mut bytes = image.bytes.clone();
+    bytes[LOAD_ADDRESS_AT..LOAD_ADDRESS_AT + 4].copy_from_slice(&address.to_le_bytes());
+    sealed(bytes)
+}
+
+/// Takes the digest anew.
+fn sealed(mut bytes: Vec<u8>) -> Image {
     let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
     let header = usize::from(u16_at(8));
     assert_eq!(u16_at(10), 0, "the shipped image has no protected TLVs");

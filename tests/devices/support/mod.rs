@@ -72,3 +72,9 @@ pub fn fixture(suffix: &str) -> PathBuf {
 pub fn python() -> PathBuf {
     home().join("venv/bin/python")
 }
+
+/// SHA-256 in lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    hex::encode(sha2::Sha256::digest(bytes))
+}
