@@ -7,7 +7,7 @@ use crate::run::report::{Report, StepOutcome};
 /// The columns of [`summary`].
 pub const HEADING: [&str; 7] = ["UNIT", "OUTCOME", "LEVEL", "STEPS", "SENT", "TIME", "RECORD"];
 
-/// One row a unit, under [`HEADING`].
+/// One row a unit, under the heading.
 #[must_use]
 pub fn summary<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Vec<[String; 7]> {
     let mut rows = vec![HEADING.map(String::from)];

@@ -84,7 +84,7 @@ request! {
     }
 }
 record! {
-    /// Answer to [`Hash`].
+    /// Answer to [`struct@Hash`].
     HashReply {
         /// What was computed.
         "type" => kind: Text,

@@ -30,7 +30,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with one of the common codes of [`codes::common`].
+    /// A refusal with one of the common codes of [`mod@codes::common`].
     #[must_use]
     pub const fn common(code: i64) -> Self {
         Self { origin: Origin::Common, code, reason: None, at: None }
