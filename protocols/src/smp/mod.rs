@@ -6,6 +6,7 @@
 
 pub mod header;
 pub mod message;
+pub mod session;
 pub mod wire;
 
 pub use header::{Group, Header, HeaderError, Op, Version};

@@ -1,0 +1,5 @@
+mod bench;
+mod exchange;
+mod server;
+mod speed;
+mod transfer;

@@ -1,0 +1,454 @@
+use super::kind::Kind;
+use super::{Finish, Uploaded};
+use crate::smp::header::Header;
+use crate::smp::message::{Message, Refusal, ReplyError, Request, fs};
+use crate::smp::session::line::Again;
+use crate::smp::session::window::Window;
+use crate::smp::session::{Cause, Failure, Limits, Line, Progress, RetryPolicy, Step, TransferPolicy};
+use crate::time::Moment;
+use std::collections::VecDeque;
+
+/// Pieces end on a multiple of this at a unit that took only a part of one: it can write whole flash words only.
+const ALIGNMENT: usize = 32;
+
+#[derive(Debug)]
+pub(super) struct Engine<'a, K> {
+    line: &'a mut Line,
+    kind: K,
+    data: &'a [u8],
+    limits: Limits,
+    policy: TransferPolicy,
+    window: Window,
+    in_flight: VecDeque<InFlight>,
+    epoch: u32,
+    /// Offset up to which the unit has everything.
+    acked: u64,
+    /// Offset of the piece to be sent next.
+    next: u64,
+    /// End of what was ever sent.
+    high: u64,
+    /// Highest `acked` ever: progress is what lies beyond.
+    best: u64,
+    opening: Opening,
+    /// Requests that were in flight when those were sent whose fate the last answer told.
+    crowd: usize,
+    /// Pieces end on a multiple of this.
+    grain: usize,
+    /// Sent at least one piece that was answered, since the last (re)start.
+    answered: bool,
+    /// Timeouts in a row.
+    silences: u32,
+    stalls: u32,
+    busy: u32,
+    pause_until: Option<Moment>,
+    /// When the first piece after the last progress was sent.
+    since: Option<Moment>,
+    heard: Moment,
+    last_seq: u8,
+    garbled_before: u64,
+    report: bool,
+    stats: Uploaded,
+    end: Option<Result<(), Cause>>,
+    over: bool,
+}
+
+/// Whether a file that the unit may hold open has to be closed before a piece at offset 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    Ready,
+    Close,
+    Closing,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    seq: u8,
+    what: What,
+    epoch: u32,
+    sent: Moment,
+    wire: usize,
+    /// Requests in flight when it was sent, itself included.
+    alongside: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Close,
+    Piece { off: u64, end: u64 },
+}
+
+impl<'a, K: Kind> Engine<'a, K> {
+    pub(super) fn new(line: &'a mut Line, kind: K, data: &'a [u8], limits: Limits, policy: TransferPolicy) -> Self {
+        let garbled_before = line.garbled();
+        Self {
+            line,
+            kind,
+            data,
+            limits,
+            policy,
+            window: Window::new(limits.window.min(Limits::MAX_WINDOW)),
+            in_flight: VecDeque::new(),
+            epoch: 0,
+            acked: 0,
+            next: 0,
+            high: 0,
+            best: 0,
+            opening: Opening::Ready,
+            crowd: 1,
+            grain: 1,
+            answered: false,
+            silences: 0,
+            stalls: 0,
+            busy: 0,
+            pause_until: None,
+            since: None,
+            heard: Moment::START,
+            last_seq: 0,
+            garbled_before,
+            report: false,
+            stats: Uploaded {
+                total: data.len() as u64,
+                sent: 0,
+                resumed_at: None,
+                restarts: 0,
+                losses: 0,
+                matched: None,
+                finish: Finish::Acknowledged,
+            },
+            end: None,
+            over: false,
+        }
+    }
+
+    pub(super) fn close_first(&mut self) {
+        self.opening = Opening::Close;
+    }
+
+    pub(super) fn start_at(&mut self, offset: u64) {
+        let offset = offset.min(self.total());
+        (self.acked, self.next, self.high, self.best) = (offset, offset, offset, offset);
+        self.stats.resumed_at = Some(offset);
+        self.opening = Opening::Ready;
+        if offset == self.total() {
+            self.answered = true;
+            self.end = Some(Ok(()));
+        }
+    }
+
+    fn total(&self) -> u64 {
+        self.stats.total
+    }
+
+    pub(super) fn on_bytes(&mut self, now: Moment, bytes: &[u8]) {
+        for message in self.line.receive(bytes) {
+            if self.end.is_some() || self.over {
+                return;
+            }
+            let Ok(message) = Message::parse(&message) else { continue };
+            let Some(index) = self.in_flight.iter().position(|request| request.is_answered_by::<K>(&message.header))
+            else {
+                continue;
+            };
+            self.heard = now;
+            // The unit works in order: whatever was sent before this was lost, or its answer was.
+            let settled: Vec<_> = self.in_flight.drain(..=index).collect();
+            self.crowd = settled.iter().map(|request| request.alongside).max().unwrap_or(1);
+            let Some(request) = settled.last() else { continue };
+            match request.what {
+                What::Close => {
+                    // A server without this command holds nothing open either.
+                    self.opening = Opening::Ready;
+                    self.silences = 0;
+                    self.since = None;
+                }
+                What::Piece { off, end } => self.on_answer(now, &message, request.epoch, off, end),
+            }
+        }
+    }
+
+    fn on_answer(&mut self, now: Moment, message: &Message<'_>, epoch: u32, off: u64, end: u64) {
+        match message.reply::<K::Request>() {
+            Ok(reply) => {
+                let (wanted, matched) = K::answer(&reply);
+                // A server that only says "fine" took the piece.
+                let wanted = wanted.unwrap_or(end);
+                if matched.is_some() && wanted == self.total() {
+                    self.stats.matched = matched;
+                }
+                self.on_wanted(epoch, off, end, wanted);
+            }
+            Err(ReplyError::Refused(refusal)) if refusal.is_congestion() => self.on_busy(now, epoch),
+            Err(ReplyError::Refused(refusal)) => match offset_in(&refusal) {
+                Some(wanted) => self.on_wanted(epoch, off, end, wanted),
+                None => self.end = Some(Err(Cause::Refused(refusal))),
+            },
+            Err(ReplyError::Malformed(error)) => self.end = Some(Err(Cause::Malformed(error))),
+        }
+    }
+
+    /// The unit wants `wanted` after a piece from `off` to `end`.
+    fn on_wanted(&mut self, epoch: u32, off: u64, end: u64, wanted: u64) {
+        let stale = epoch != self.epoch;
+        let first = !self.answered;
+        if wanted > self.acked && wanted <= self.high && (wanted > off || stale) {
+            // All of the piece, or more of the earlier ones than we knew, or a part of it.
+            self.advance(wanted);
+            if !stale && wanted < end {
+                self.grain = ALIGNMENT;
+                self.go_back_to(wanted);
+            }
+        } else if stale {
+            // Sent before we went back; what it says about the offset is known already.
+        } else if wanted == end {
+            // An empty file.
+            self.answered = true;
+            self.advance(wanted);
+        } else if wanted > self.acked && wanted <= self.high {
+            // Lost between what is acknowledged and this piece, whose predecessors' answers were lost as well.
+            self.advance(wanted);
+            self.lose();
+            self.go_back_to(wanted);
+        } else if wanted > self.high && first && K::FOLLOWS_UNIT && wanted <= self.total() {
+            self.stats.resumed_at = Some(wanted);
+            self.high = wanted;
+            self.advance(wanted);
+            self.go_back_to(wanted);
+        } else {
+            self.on_no_progress(off, wanted);
+        }
+        if self.answered && self.acked == self.total() && self.end.is_none() {
+            self.end = Some(Ok(()));
+        }
+    }
+
+    fn on_no_progress(&mut self, off: u64, wanted: u64) {
+        self.stalls += 1;
+        if self.stalls > self.policy.max_stalls {
+            self.end = Some(Err(Cause::Stuck { answers: self.stalls }));
+        } else if wanted == self.acked && self.answered {
+            self.lose();
+            self.go_back_to(wanted);
+        } else if wanted > self.high && K::FOLLOWS_UNIT {
+            self.end = Some(Err(Cause::Offset { ours: self.acked, theirs: wanted }));
+        } else if K::FOLLOWS_UNIT {
+            let everything_was_sent = self.high == self.total() && self.silences > 0 && off > 0;
+            if wanted == 0 && everything_was_sent {
+                self.stats.finish = Finish::Inferred;
+                self.end = Some(Ok(()));
+                return;
+            }
+            self.restart_at(wanted);
+        } else {
+            self.restart_at(0);
+            self.close_first();
+        }
+    }
+
+    fn restart_at(&mut self, offset: u64) {
+        if offset == 0 {
+            self.stats.restarts += 1;
+            self.stats.resumed_at = None;
+            self.answered = false;
+        }
+        self.acked = offset;
+        self.go_back_to(offset);
+    }
+
+    fn advance(&mut self, to: u64) {
+        self.answered = true;
+        self.acked = to;
+        self.next = self.next.max(to);
+        self.silences = 0;
+        self.since = None;
+        if to > self.best {
+            self.best = to;
+            self.stalls = 0;
+            self.busy = 0;
+        }
+        self.window.answered();
+        self.report = true;
+    }
+
+    /// What is in flight will be answered with an offset that we know already.
+    fn go_back_to(&mut self, offset: u64) {
+        self.epoch += 1;
+        self.next = offset;
+    }
+
+    fn lose(&mut self) {
+        self.stats.losses += 1;
+        self.window.lost(self.crowd);
+    }
+
+    fn on_busy(&mut self, now: Moment, epoch: u32) {
+        self.busy += 1;
+        if self.busy > self.policy.max_busy {
+            self.end = Some(Err(Cause::Busy { times: self.busy }));
+            return;
+        }
+        self.pause_until = Some(now + self.policy.busy_pause);
+        if epoch == self.epoch {
+            self.lose();
+            self.go_back_to(self.acked);
+        }
+    }
+
+    fn patience(&self) -> RetryPolicy {
+        if self.answered || self.opening == Opening::Closing { self.policy.piece } else { self.policy.first }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let oldest = self.in_flight.front()?;
+        let wire: usize = self.in_flight.iter().map(|request| request.wire).sum();
+        Some(oldest.sent.max(self.heard) + self.patience().timeout + self.line.time_for(wire))
+    }
+
+    fn on_timeout(&mut self) {
+        self.silences += 1;
+        if self.silences >= self.patience().tries {
+            let garbled = self.line.garbled().saturating_sub(self.garbled_before);
+            self.end = Some(Err(Cause::NoReply { garbled: u32::try_from(garbled).unwrap_or(u32::MAX) }));
+            return;
+        }
+        self.stats.losses += 1;
+        let crowd = self.in_flight.drain(..).map(|request| request.alongside).max();
+        self.window.silent(crowd.unwrap_or(1));
+        if self.opening == Opening::Closing {
+            self.opening = Opening::Close;
+        }
+        self.go_back_to(self.acked);
+    }
+
+    pub(super) fn next(&mut self, now: Moment) -> Step<Uploaded> {
+        if let Some(text) = self.line.next_noise() {
+            return Step::Noise(text);
+        }
+        if self.over {
+            return self.fail(now, Cause::Over);
+        }
+        if std::mem::take(&mut self.report) {
+            return Step::Progress(Progress { done: self.acked, total: self.total(), sent: self.stats.sent });
+        }
+        if self.end.is_none() && self.deadline().is_some_and(|deadline| now >= deadline) {
+            self.on_timeout();
+        }
+        match self.end.take() {
+            Some(Ok(())) => {
+                self.over = true;
+                return Step::Done(self.stats);
+            }
+            Some(Err(cause)) => return self.fail(now, cause),
+            None => {}
+        }
+        self.pause_until = self.pause_until.filter(|until| now < *until);
+        match (self.pause_until, self.deadline()) {
+            (None, _) if self.may_send() => self.send(now),
+            (Some(pause), Some(deadline)) => Step::WaitUntil(pause.min(deadline)),
+            (Some(moment), None) | (None, Some(moment)) => Step::WaitUntil(moment),
+            (None, None) => {
+                // Nothing in flight and all of it sent, yet not acknowledged: ask again where the unit stands.
+                self.go_back_to(self.acked);
+                self.send(now)
+            }
+        }
+    }
+
+    fn may_send(&self) -> bool {
+        if self.opening == Opening::Closing || !self.answered && !self.in_flight.is_empty() {
+            return false;
+        }
+        let left = self.next < self.total() || !self.answered;
+        // Stale requests count too, for the unit still holds them, but they may be lost: one of ours always may go.
+        let ours = self.in_flight.iter().any(|request| request.epoch == self.epoch);
+        left && (self.in_flight.len() < self.window.size() || !ours)
+    }
+
+    fn send(&mut self, now: Moment) -> Step<Uploaded> {
+        let again = if self.silences > 0 { Again::Yes } else { Again::No };
+        let (what, encoded) = if self.opening == Opening::Close {
+            self.opening = Opening::Closing;
+            (What::Close, self.line.encode(&fs::Close {}))
+        } else {
+            let off = self.next;
+            let Some(piece) = self.piece(off) else {
+                return self.fail(now, Cause::LimitTooSmall { limit: self.limits.message });
+            };
+            let end = off + piece.len() as u64;
+            (What::Piece { off, end }, self.line.encode(&self.kind.request(off, piece, self.total())))
+        };
+        let framed = encoded.and_then(|(seq, message)| Ok((seq, self.line.frame(&message, again)?)));
+        let (seq, framed) = match framed {
+            Ok(framed) => framed,
+            Err(error) => return self.fail(now, Cause::Unframeable(error)),
+        };
+        self.last_seq = seq;
+        self.since.get_or_insert(now);
+        if let What::Piece { off, end } = what {
+            self.stats.sent += end - off;
+            self.next = end;
+            self.high = self.high.max(end);
+        }
+        let alongside = self.in_flight.len() + 1;
+        self.in_flight.push_back(InFlight { seq, what, epoch: self.epoch, sent: now, wire: framed.len(), alongside });
+        Step::Send(framed)
+    }
+
+    /// As much from `off` on as fills the unit's buffer, `None` when that is too little.
+    fn piece(&self, off: u64) -> Option<&'a [u8]> {
+        let rest = self.data.get(usize::try_from(off).ok()?..)?;
+        let empty = crate::smp::message::encode_request(
+            &self.kind.request(off, &[], self.total()),
+            crate::smp::header::Version::V2,
+            0,
+        );
+        let room = self.limits.message.checked_sub(empty.ok()?.len())?;
+        let mut len = bytes_that_fit(room).min(rest.len());
+        if len < rest.len() && len > self.grain {
+            len -= len % self.grain;
+        }
+        let least = if off == 0 { K::MIN_FIRST.max(1).min(rest.len()) } else { 1.min(rest.len()) };
+        if len < least { None } else { rest.get(..len) }
+    }
+
+    fn fail(&mut self, now: Moment, cause: Cause) -> Step<Uploaded> {
+        self.over = true;
+        let closing = self.opening != Opening::Ready;
+        Step::Failed(Failure {
+            command: if closing { fs::Close::NAME } else { K::Request::NAME },
+            seq: self.last_seq,
+            tries: self.silences.max(1),
+            waited: self.since.map_or_else(Default::default, |since| now.saturating_since(since)),
+            at: (!closing).then_some(self.acked),
+            cause,
+        })
+    }
+}
+
+/// Bytes of a byte string that fit where an empty one (one byte of head) leaves `room`.
+fn bytes_that_fit(room: usize) -> usize {
+    // The head grows by one byte from 24 bytes on, by two from 256, by four from 64 KiB.
+    match room {
+        0..=23 => room,
+        24..=256 => (room - 1).min(255),
+        257..=65537 => (room - 2).min(65535),
+        _ => room - 4,
+    }
+}
+
+/// The offset in a refusal that is about one: the fs group's code, or any code of version 1 that comes with it.
+fn offset_in(refusal: &Refusal) -> Option<u64> {
+    use crate::smp::header::Group;
+    use crate::smp::message::{Origin, codes};
+    let about_offset = refusal.origin == Origin::Common || refusal.is(Group::FS, codes::fs::OFFSET_NOT_VALID);
+    refusal.at.filter(|_| about_offset)
+}
+
+impl InFlight {
+    fn is_answered_by<K: Kind>(&self, answer: &Header) -> bool {
+        let (group, id, op) = match self.what {
+            What::Close => (fs::Close::GROUP, fs::Close::ID, fs::Close::OP),
+            What::Piece { .. } => (K::Request::GROUP, K::Request::ID, K::Request::OP),
+        };
+        answer.seq == self.seq && answer.group == group && answer.id == id && answer.op == op.reply()
+    }
+}
