@@ -1,3 +1,30 @@
 //! What should be true of a unit: schema, loading, inputs, artifacts, templates.
+//!
+//! A profile goes through four hands: [`load`] reads and checks it, [`Profile::prepare`] opens its artifacts,
+//! [`Profile::gather`] finds the inputs of one unit, and [`Prepared::resolve`] makes of all that the [`model::Resolved`]
+//! that plans and runs work with. Everything wrong with it is found before a unit is touched, and named by file and line.
 
+mod artifact;
+mod document;
+mod facts;
+mod given;
+mod inputs;
+mod load;
 pub mod model;
+mod node;
+mod prepare;
+mod read;
+mod read_step;
+mod resolve;
+mod source;
+mod template;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use document::{From, Input, LinkOptions, Profile};
+pub use facts::{Facts, Fit, Match};
+pub use given::{Given, UnitNames};
+pub use inputs::{InputValue, Inputs, Prompt, Sources};
+pub use load::{load, load_text};
+pub use prepare::Prepared;

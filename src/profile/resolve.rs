@@ -1,0 +1,235 @@
+//! A prepared profile for one unit: the variant, the templates, the conditions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::document::{BodySpec, FileSpec, Named, StepSpec, Variant};
+use super::facts::{Facts, Fit};
+use super::inputs::Inputs;
+use super::model::{
+    AppsStep, AskStep, BackupStep, Body, ConsoleStep, DiagnoseStep, EraseStep, FilesStep, FirmwareStep, Payload,
+    RebootStep, Resolved, SettingsStep, Step,
+};
+use super::prepare::Prepared;
+use super::read_step::secrets;
+use super::template::Context;
+use super::value::hex_bytes;
+use crate::digest::Digest;
+use crate::error::{Error, Kind, Result};
+
+impl Prepared {
+    /// The profile for the unit with these facts and inputs. Whether it fits the unit is asked by [`Prepared::fits`].
+    ///
+    /// # Errors
+    /// `invalid`: two variants fit, or whether one fits cannot be told; a template or condition that needs what this unit
+    /// does not show; a rendered value that does not suit its type.
+    pub fn resolve(&self, facts: &Facts, inputs: &Inputs) -> Result<Resolved> {
+        let variant = self.variant(facts)?.map(|variant| variant.name.as_str());
+        let context = Context::new(facts, inputs);
+        let mut steps = Vec::new();
+        for spec in &self.profile().steps {
+            steps.push(self.step(spec, variant, &context)?);
+        }
+        fill_backups(&mut steps, &self.profile().steps);
+        Ok(Resolved {
+            profile: self.reference().clone(),
+            variant: variant.map(str::to_owned),
+            identity_setting: self.profile().identity_setting.clone(),
+            steps,
+        })
+    }
+
+    fn variant(&self, facts: &Facts) -> Result<Option<&Variant>> {
+        let mut fitting: Option<&Variant> = None;
+        for variant in &self.profile().variants {
+            match variant.matches.fits(facts) {
+                Fit::No(_) => {}
+                Fit::Yes if fitting.is_none() => fitting = Some(variant),
+                Fit::Yes => {
+                    let (name, first) = (&variant.name, fitting.map_or("", |v| v.name.as_str()));
+                    let sentence = format!(
+                        "variants `{first}` and `{name}` of profile {} both fit this unit",
+                        self.profile().name
+                    );
+                    return Err(
+                        Error::new(Kind::Invalid, sentence).next("make their `match` entries exclude each other")
+                    );
+                }
+                // Guessing could write another board's firmware.
+                Fit::Unknown(which) => {
+                    let sentence = format!(
+                        "whether variant `{}` of profile {} fits cannot be told: the unit does not show its {} as it is now",
+                        variant.name,
+                        self.profile().name,
+                        which.join(" and its ")
+                    );
+                    return Err(Error::new(Kind::Invalid, sentence)
+                        .next("bring the unit into a mode that shows it, or use a profile without that variant"));
+                }
+            }
+        }
+        Ok(fitting)
+    }
+
+    fn step(&self, spec: &StepSpec, variant: Option<&str>, context: &Context) -> Result<Step> {
+        let skip = match &spec.when {
+            Some(when) if !when.holds(context)? => Some(format!("`when: {}` does not hold", when.expression())),
+            _ => None,
+        };
+        Ok(Step {
+            name: spec.name.clone(),
+            // A step may be skipped because a fact that its templates use is unknown.
+            body: match self.body(&spec.body, variant, context) {
+                Err(_) if skip.is_some() => blank(&spec.body),
+                body => body?,
+            },
+            skip,
+            verify: spec.verify.unwrap_or(self.profile().verify),
+            proved_by: spec.proved_by.clone(),
+            place: spec.place.clone(),
+            retries: spec.retries,
+            timeout: spec.timeout,
+            always: spec.always,
+            once: spec.once,
+        })
+    }
+
+    fn pinned(&self, name: &str, variant: Option<&str>) -> Result<Payload> {
+        // Loading checked the name.
+        let artifact = self.artifact(name, variant).ok_or_else(|| {
+            Error::new(Kind::Invalid, format!("profile {} has no artifact `{name}`", self.profile().name))
+        })?;
+        Ok(Payload { content: Arc::clone(&artifact.content), sha256: artifact.sha256.clone(), secret: false })
+    }
+
+    fn body(&self, spec: &BodySpec, variant: Option<&str>, context: &Context) -> Result<Body> {
+        Ok(match spec {
+            BodySpec::Firmware { artifact, slot, activate } => Body::Firmware(FirmwareStep {
+                image: self.pinned(artifact, variant)?,
+                artifact: artifact.clone(),
+                slot: slot.clone(),
+                activate: *activate,
+            }),
+            BodySpec::Settings { set, delete } => {
+                let render = |(key, value): &(String, super::value::Typed)| {
+                    Ok((key.clone(), payload(value.render(context)?, value.is_secret())))
+                };
+                Body::Settings(SettingsStep {
+                    set: set.iter().map(render).collect::<Result<_>>()?,
+                    delete: delete.clone(),
+                })
+            }
+            BodySpec::Files { put } => {
+                let render = |(path, file): &(String, FileSpec)| Ok((path.clone(), self.file(file, variant, context)?));
+                Body::Files(FilesStep { put: put.iter().map(render).collect::<Result<_>>()? })
+            }
+            BodySpec::Apps { install, remove } => {
+                let open = |name: &String| Ok((name.clone(), self.pinned(name, variant)?));
+                Body::Apps(AppsStep {
+                    install: install.iter().map(open).collect::<Result<_>>()?,
+                    remove: remove.clone(),
+                })
+            }
+            BodySpec::Ask { say, answer } => Body::Ask(AskStep { say: say.render(context)?, answer: *answer }),
+            BodySpec::Diagnose { expect } => {
+                let mut limits = BTreeMap::new();
+                for (name, (limit, is)) in expect {
+                    let mut limit = limit.clone();
+                    limit.is = is.as_ref().map(|text| text.render(context)).transpose()?;
+                    limits.insert(name.clone(), limit);
+                }
+                Body::Diagnose(DiagnoseStep { expect: limits })
+            }
+            BodySpec::Backup { named, label } => {
+                let named = named.clone().unwrap_or_default();
+                let Named { files, settings } = named;
+                Body::Backup(BackupStep {
+                    files: files.into_iter().map(|(path, _)| path).collect(),
+                    settings: settings.into_iter().map(|(key, _)| key).collect(),
+                    secrets: Vec::new(),
+                    implied: matches!(spec, BodySpec::Backup { named: None, .. }),
+                    label: label.as_ref().map(|text| text.render(context)).transpose()?,
+                })
+            }
+            BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
+            BodySpec::Console { run, expect } => Body::Console(ConsoleStep {
+                run: payload(run.render(context)?.into_bytes(), run.is_secret()),
+                expect: expect.as_ref().map(|text| text.render(context)).transpose()?,
+            }),
+            BodySpec::Erase { slot } => Body::Erase(EraseStep { slot: slot.clone() }),
+        })
+    }
+
+    fn file(&self, file: &FileSpec, variant: Option<&str>, context: &Context) -> Result<Payload> {
+        let bytes = match file {
+            FileSpec::Artifact(name) => return self.pinned(name, variant),
+            FileSpec::Text(text) => text.render(context)?.into_bytes(),
+            FileSpec::Hex(text) => hex_bytes(&text.render(context)?).map_err(|e| text.at().error(e))?,
+        };
+        Ok(payload(bytes, file.is_secret()))
+    }
+}
+
+/// A body that asks for nothing, for a step that is skipped.
+fn blank(spec: &BodySpec) -> Body {
+    match spec {
+        BodySpec::Firmware { artifact, slot, activate } => Body::Firmware(FirmwareStep {
+            artifact: artifact.clone(),
+            image: payload(Vec::new(), false),
+            slot: slot.clone(),
+            activate: *activate,
+        }),
+        BodySpec::Settings { .. } => Body::Settings(SettingsStep { set: Vec::new(), delete: Vec::new() }),
+        BodySpec::Files { .. } => Body::Files(FilesStep { put: Vec::new() }),
+        BodySpec::Apps { .. } => Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new() }),
+        BodySpec::Ask { answer, .. } => Body::Ask(AskStep { say: String::new(), answer: *answer }),
+        BodySpec::Diagnose { .. } => Body::Diagnose(DiagnoseStep { expect: BTreeMap::new() }),
+        BodySpec::Backup { .. } => Body::Backup(BackupStep {
+            files: Vec::new(),
+            settings: Vec::new(),
+            secrets: Vec::new(),
+            implied: false,
+            label: None,
+        }),
+        BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
+        BodySpec::Console { .. } => Body::Console(ConsoleStep { run: payload(Vec::new(), false), expect: None }),
+        BodySpec::Erase { slot } => Body::Erase(EraseStep { slot: slot.clone() }),
+    }
+}
+
+fn payload(bytes: Vec<u8>, secret: bool) -> Payload {
+    Payload { sha256: Digest::sha256(&bytes), content: Arc::new(bytes), secret }
+}
+
+/// Gives every backup that names nothing what the steps that are not skipped name, and every backup its secrets.
+fn fill_backups(steps: &mut [Step], specs: &[StepSpec]) {
+    let (mut files, mut settings) = (Vec::new(), Vec::new());
+    for step in steps.iter().filter(|step| step.skip.is_none()) {
+        match &step.body {
+            Body::Files(body) => files.extend(body.put.iter().map(|(path, _)| path.clone())),
+            Body::Settings(body) => settings.extend(body.set.iter().map(|(key, _)| key.clone())),
+            _ => {}
+        }
+    }
+    let (secret_settings, secret_files) = secrets(specs);
+    for step in steps {
+        let Body::Backup(backup) = &mut step.body else { continue };
+        if backup.implied {
+            backup.files = unique(&files);
+            backup.settings = unique(&settings);
+        }
+        let within = |path: &str| {
+            let below = |named: &String| path.strip_prefix(named.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            backup.files.iter().any(|named| named == path || below(named))
+        };
+        let named_settings = secret_settings.iter().filter(|key| backup.settings.iter().any(|named| named == *key));
+        let named_files = secret_files.iter().filter(|path| within(path));
+        let secrets: Vec<String> = named_settings.chain(named_files).map(|name| (*name).to_owned()).collect();
+        backup.secrets = unique(&secrets);
+    }
+}
+
+fn unique(names: &[String]) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.iter().filter(|name| seen.insert(name.as_str())).cloned().collect()
+}

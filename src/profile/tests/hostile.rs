@@ -1,0 +1,70 @@
+//! Text that nobody wrote in good faith.
+
+use proptest::prelude::*;
+
+use super::super::load_text;
+use super::HEAD;
+
+#[test]
+fn aliases_cannot_unfold_without_bound() {
+    let mut text = format!("{HEAD}steps:\n  - &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..10 {
+        let refs = vec![format!("*a{}", level - 1); 10].join(", ");
+        text.push_str(&format!("  - &a{level} [{refs}]\n"));
+    }
+    let said = load_text(&text, "p.yaml").unwrap_err().to_string();
+    assert!(said.contains("unfold"), "{said}");
+    let said = load_text("format: 1\nname: &a [*a]\n", "p.yaml").unwrap_err().to_string();
+    assert!(said.starts_with("p.yaml:2:"), "{said}");
+}
+
+#[test]
+fn deep_nesting_ends_early() {
+    for open in ["[", "{a: ", "- ", "? "] {
+        let text = open.repeat(250 * 1024 / open.len());
+        assert!(load_text(&text, "p.yaml").is_err());
+    }
+    let mut indented = String::new();
+    for depth in 0..600 {
+        indented.push_str(&format!("{}a:\n", " ".repeat(depth)));
+    }
+    assert!(load_text(&indented, "p.yaml").is_err());
+}
+
+#[test]
+fn an_alias_to_a_scalar_is_an_ordinary_value() {
+    let text = format!("{HEAD}steps:\n  - console: {{ run: &c uptime }}\n  - console: {{ run: *c }}\n");
+    assert_eq!(load_text(&text, "p.yaml").unwrap().len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        let _ = load_text(&text, "p.yaml");
+    }
+
+    #[test]
+    fn no_yaml_like_text_panics(
+        lines in prop::collection::vec("[ ]{0,6}(- )?[a-z{}\\[\\]&*!|>'\"#:,0-9./]{0,12}(: ?[a-z0-9{}\\[\\]\"&*.,: ]{0,16})?", 0..12)
+    ) {
+        let _ = load_text(&format!("format: 1\n{}", lines.join("\n")), "p.yaml");
+    }
+
+    #[test]
+    fn no_damage_to_a_good_profile_panics(at in 0usize..1200, byte in any::<u8>(), cut in 0usize..1200) {
+        let good = include_str!("full.yaml");
+        let mut bytes = good.as_bytes().to_vec();
+        let place = at % bytes.len();
+        bytes[place] = byte;
+        bytes.truncate(bytes.len().max(cut) - cut.min(bytes.len()) / 4);
+        let _ = load_text(&String::from_utf8_lossy(&bytes), "p.yaml");
+    }
+
+    #[test]
+    fn no_template_panics(text in "[a-z{}|.()\\[\\]'\"+~%-]{0,40}") {
+        let at = load_text(&format!("{HEAD}steps:\n  - console: {{ run: a }}\n"), "p.yaml").unwrap().document.at;
+        let _ = super::super::template::Text::new(&text, &at, &Default::default());
+    }
+}
