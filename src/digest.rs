@@ -41,6 +41,18 @@ impl Digest {
         Digest { algorithm, bytes: bytes.into() }
     }
 
+    /// A digest in lower-case hex; `None` when it is not, or has not the algorithm's length.
+    #[must_use]
+    pub fn from_hex(algorithm: Algorithm, text: &str) -> Option<Digest> {
+        let len = match algorithm {
+            Algorithm::Sha256 | Algorithm::HmacSha256 => 32,
+            Algorithm::Crc32 => 4,
+        };
+        let lower = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let bytes = hex::decode(text).ok().filter(|bytes| lower && bytes.len() == len)?;
+        Some(Digest { algorithm, bytes })
+    }
+
     /// SHA-256 of `data`.
     #[must_use]
     pub fn sha256(data: &[u8]) -> Digest {
@@ -70,5 +82,21 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(&self.bytes))
+    }
+}
+
+/// A SHA-256 as lower-case hex in JSON, for `#[serde(with)]`.
+pub(crate) mod sha256_hex {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::{Algorithm, Digest};
+
+    pub(crate) fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(digest)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Digest::from_hex(Algorithm::Sha256, &text).ok_or_else(|| D::Error::custom("not a SHA-256 in lower-case hex"))
     }
 }

@@ -3,6 +3,7 @@
 //! Data flows one way: profile in, plan, run, evidence out. ARCHITECTURE.md has the map.
 #![forbid(unsafe_code)]
 
+pub mod canonical;
 pub mod cli;
 pub mod clock;
 pub mod detect;
@@ -10,6 +11,8 @@ pub mod device;
 pub mod digest;
 pub mod drivers;
 pub mod error;
+pub mod home;
+pub mod ledger;
 pub mod link;
 pub mod plan;
 pub mod profile;
@@ -17,3 +20,4 @@ pub mod run;
 pub mod station;
 pub mod steps;
 pub mod ui;
+pub mod vault;

@@ -1,0 +1,200 @@
+//! What becomes of runs that died: their journals are sealed by whoever comes next.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::journal::EXTENSION;
+use super::record::{Draft, RecordKind, Subject};
+use super::store::{Ledger, Sealed};
+use crate::canonical;
+use crate::digest::{Algorithm, Digest};
+use crate::error::Result;
+use crate::home::{Home, durable};
+
+/// The most that is read of one journal; what follows is counted, not kept.
+const MAX_JOURNAL: u64 = 16 << 20;
+
+/// What the ledger itself says in each predicate; a header cannot speak for it.
+const OWN: [&str; 10] = ["format", "station", "seq", "previous", "kind", "run", "serial", "outcome", "at", "operator"];
+
+/// Seals every journal whose run died, and removes it: with the record that the run had drafted, or else as `error`,
+/// `interrupted`, with what the journal holds. The records that were added, oldest journal name first; `now` is when.
+///
+/// Journals of runs that live are left alone. Several processes may recover at once; each run gets one record.
+///
+/// # Errors
+/// `storage`: journals cannot be read, or the ledger cannot be written; what was not sealed stays for the next time.
+pub fn recover(home: &Home, now: Timestamp) -> Result<Vec<Sealed>> {
+    let dead = dead(&home.journals()).map_err(|e| durable::storage("journals of earlier runs cannot be read", e))?;
+    if dead.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ledger = Ledger::open(home)?;
+    let mut added = Vec::new();
+    for Dead { run, path, mut file } in dead {
+        let doing = |e| durable::storage(format!("the journal of the run {run} cannot be sealed"), e);
+        let held = Held::read(&mut file).map_err(doing)?;
+        // Nothing whole in it: the power failed before the run began.
+        if held.header.is_some() || held.whole > 0 {
+            let sealed = match &held.draft {
+                Some(draft) if draft.run == run && draft.statement(home.station(), 1, None).is_ok() => {
+                    ledger.append(draft)
+                }
+                _ => ledger.append(&held.interrupted(run, now)),
+            }?;
+            if !sealed.before {
+                added.push(sealed);
+            }
+        }
+        durable::remove(&path).map_err(doing)?;
+    }
+    Ok(added)
+}
+
+/// A journal that this process has locked, because nobody else had.
+struct Dead {
+    run: Uuid,
+    path: PathBuf,
+    file: File,
+}
+
+fn dead(dir: &Path) -> io::Result<Vec<Dead>> {
+    let _gate = durable::gate(dir)?;
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)?.map(|entry| entry.map(|e| e.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    let mut dead = Vec::new();
+    for path in paths {
+        let run = path.file_stem().and_then(OsStr::to_str).and_then(|stem| Uuid::parse_str(stem).ok());
+        let Some(run) = run.filter(|_| path.extension() == Some(OsStr::new(EXTENSION))) else { continue };
+        // Sealed and removed between the listing and now.
+        let file = match OpenOptions::new().read(true).append(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        match file.try_lock() {
+            Ok(()) => dead.push(Dead { run, path, file }),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(dead)
+}
+
+/// What a journal holds.
+#[derive(Default)]
+struct Held {
+    header: Option<Map<String, Value>>,
+    entries: Vec<Value>,
+    draft: Option<Draft>,
+    /// Lines that could be read.
+    whole: u64,
+    /// Lines that could not, the torn last one included.
+    unreadable: u64,
+    /// Bytes beyond [`MAX_JOURNAL`].
+    beyond: u64,
+}
+
+impl Held {
+    fn read(file: &mut File) -> io::Result<Held> {
+        let mut bytes = Vec::new();
+        file.by_ref().take(MAX_JOURNAL).read_to_end(&mut bytes)?;
+        let mut held = Held { beyond: file.metadata()?.len().saturating_sub(MAX_JOURNAL), ..Held::default() };
+        for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+            match line.strip_suffix(b"\n").and_then(read_line) {
+                Some(entry) => {
+                    held.whole += 1;
+                    held.take(index, entry);
+                }
+                None => held.unreadable += 1,
+            }
+        }
+        Ok(held)
+    }
+
+    fn take(&mut self, index: usize, mut entry: Value) {
+        if let (0, Some(Value::Object(header))) = (index, entry.get_mut("header").map(Value::take)) {
+            self.header = Some(header);
+        } else if let Some(draft) = entry.get("seal") {
+            self.draft = serde_json::from_value(draft.clone()).ok();
+        } else {
+            self.entries.push(entry);
+        }
+    }
+
+    fn interrupted(&self, run: Uuid, now: Timestamp) -> Draft {
+        let mut predicate = self.header.clone().unwrap_or_default();
+        let text = |key: &str| predicate.get(key).and_then(Value::as_str);
+        let kind = text("kind").and_then(|kind| kind.parse().ok()).unwrap_or(RecordKind::Run);
+        let operator = text("operator").map(str::to_owned);
+        let last = |key: &str| self.entries.iter().rev().find_map(|entry| entry.get(key)?.as_str());
+        let serial = last("serial").or(text("serial")).map(str::to_owned);
+        let finished = last("at").map(str::to_owned);
+        let doing = self.doing();
+        let profile = predicate.get("profile").and_then(|profile| {
+            let sha256 = Digest::from_hex(Algorithm::Sha256, profile.get("digest")?.as_str()?)?;
+            Some(Subject { name: format!("profile:{}", profile.get("name")?.as_str()?), sha256 })
+        });
+        let address = predicate.get("address").cloned().unwrap_or(Value::Null);
+        let unit = serial.as_deref().map_or(address, Value::from);
+        let bay = predicate.get("bay").cloned().unwrap_or(Value::Null);
+        for own in OWN {
+            predicate.remove(own);
+        }
+        predicate.insert("steps".into(), self.steps().into());
+        predicate.insert("finished".into(), finished.into());
+        predicate.insert("recovered".into(), super::record::time(now).into());
+        predicate.insert(
+            "error".into(),
+            json!({
+                "kind": "interrupted", "bay": bay, "unit": unit, "doing": doing,
+                "causes": ["Hardwire or its machine stopped in the middle of the run"],
+                "next": "run it again: what already holds is left as it is",
+            }),
+        );
+        predicate.insert(
+            "journal".into(),
+            json!({"entries": self.entries, "unreadable": self.unreadable, "beyond": self.beyond}),
+        );
+        Draft {
+            kind,
+            run,
+            serial,
+            outcome: "error".into(),
+            at: now,
+            operator,
+            subjects: profile.into_iter().collect(),
+            predicate,
+        }
+    }
+
+    fn steps(&self) -> Vec<Value> {
+        let finished = |entry: &&Value| entry.get("event").is_some_and(|event| event == "step-finished");
+        let result = |entry: &Value| entry.get("result").filter(|result| result.is_object()).cloned();
+        self.entries.iter().filter(finished).filter_map(result).collect()
+    }
+
+    /// What the last entry that names a step was about.
+    fn doing(&self) -> String {
+        let named = |entry: &Value| {
+            Some((entry.get("event")?.as_str()?.to_owned(), entry.get("step")?.as_str()?.escape_debug().to_string()))
+        };
+        match self.entries.iter().rev().find_map(named) {
+            Some((event, step)) if event == "step-finished" => format!("the run stopped after the step {step}"),
+            Some((_, step)) => format!("the run stopped in the step {step}"),
+            None => "the run stopped before its first step".into(),
+        }
+    }
+}
+
+/// One line, when it is one that a journal can hold and a record can take.
+fn read_line(line: &[u8]) -> Option<Value> {
+    let entry: Value = serde_json::from_slice(line).ok()?;
+    // A record nests an entry deeper than the journal does; what a flipped bit made unfit must not stop the sealing.
+    canonical::to_bytes(&json!([[[[entry]]]])).ok().map(|_| entry)
+}
