@@ -7,8 +7,10 @@ use super::context::{Context, Secrets};
 use super::exit::Exit;
 use super::report::{Outcome, Result, columns};
 use crate::detect::{self, Access, Found};
+use crate::device::BayId;
 use crate::drivers;
-use crate::station::{self, Selector};
+use crate::run::event::Listener;
+use crate::station::{self, Change, Go, Selector};
 
 /// List what is plugged in
 ///
@@ -23,6 +25,9 @@ pub(super) struct Detect {
     /// Open each serial port and ask who is there
     #[arg(long)]
     probe: bool,
+    /// Go on, and tell what is plugged in and out (looks once a second), until Ctrl-C
+    #[arg(long)]
+    watch: bool,
     /// Only this port, listed or not (repeatable)
     #[arg(short, long, value_name = "DEV")]
     device: Vec<String>,
@@ -53,7 +58,26 @@ impl Detect {
                 cx.voice.line(row);
             }
         }
+        if self.watch {
+            self.watch(cx, found)?;
+        }
         Ok(Exit::PASSED)
+    }
+
+    fn watch(&self, cx: &Context, now: Vec<Found>) -> Result<()> {
+        let list = || match self.device.as_slice() {
+            [] => detect::list(&station::signatures(drivers::registry())).found,
+            _ => {
+                self.named(cx).unwrap_or_default().into_iter().filter(|found| found.access != Access::Offline).collect()
+            }
+        };
+        // On a thread of its own, so that Ctrl-C is heard.
+        let look = |now: Vec<Found>, _: &dyn Listener| {
+            station::watch(now, list, &*cx.clock, &cx.cancel, |change| tell(cx, &change));
+        };
+        let there = now.into_iter().filter(|found| found.access != Access::Offline).collect();
+        station::fleet::run(vec![there], &cx.cancel, look, |_| {})?;
+        Ok(())
     }
 
     fn named(&self, cx: &Context) -> Result<Vec<Found>> {
@@ -75,6 +99,27 @@ impl Detect {
             })
             .collect()
     }
+}
+
+#[derive(Serialize)]
+struct DepartedLine<'a> {
+    r#type: &'static str,
+    address: &'a str,
+    bay: Option<BayId>,
+}
+
+fn tell(cx: &Context, change: &Change) -> Go {
+    match change {
+        Change::Arrived(found) => {
+            cx.voice.object(&UnitLine { r#type: "arrived", found });
+            cx.voice.line(format_args!("+ {}  {}", found.address, found.hint.as_deref().unwrap_or_default()));
+        }
+        Change::Departed(found) => {
+            cx.voice.object(&DepartedLine { r#type: "departed", address: &found.address, bay: found.bay });
+            cx.voice.line(format_args!("- {}", found.address));
+        }
+    }
+    if cx.voice.is_deaf() { Go::Home } else { Go::On }
 }
 
 fn listed(cx: &Context) -> Vec<Found> {

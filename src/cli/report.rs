@@ -82,6 +82,12 @@ impl Voice {
         self.json
     }
 
+    /// Whether whoever read stdout has left.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
+    }
+
     /// One JSON object on stdout; silent when people listen.
     pub fn object(&self, object: &impl Serialize) {
         if self.json {

@@ -8,9 +8,11 @@ mod machine;
 mod probe;
 mod resolve;
 pub mod selector;
+mod watch;
 
 pub use bay::PortBay;
 pub use machine::{Capture, Machine, World, signatures};
 pub use probe::probe;
 pub use resolve::{Target, only_one, resolve, resolve_any};
 pub use selector::{Place, Selector};
+pub use watch::{Change, Go, watch};

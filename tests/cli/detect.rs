@@ -1,3 +1,6 @@
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use super::support::{Bench, Unit};
 
 #[test]
@@ -34,4 +37,28 @@ fn a_pseudo_terminal_is_not_busy_because_somebody_plays_the_unit() {
     let unit = Unit::start(&bench, "TH-1", &[]);
     let (line, code) = bench.last(&["detect", "-d", &unit.address()]);
     assert_eq!((line["access"].as_str(), code), (Some("ok"), 0), "{line}");
+}
+
+#[test]
+fn a_watch_tells_arrivals_and_departures_and_ends_with_ctrl_c() {
+    let bench = Bench::new();
+    let path = bench.path("port");
+    let address = format!("tty:{}", path.display());
+    let mut watch = bench
+        .command(&["detect", "--watch", "--json", "-d", &address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["access"], "offline");
+    bench.write("port", "");
+    let arrived = next();
+    assert_eq!((arrived["type"].as_str(), arrived["address"].as_str()), (Some("arrived"), Some(address.as_str())));
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(next(), serde_json::json!({"type": "departed", "address": address, "bay": null}));
+    let pid = nix::unistd::Pid::from_raw(watch.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
