@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod smp;
+
 use crate::clock::Clock;
 use crate::device::{Driver, ModeSpec, Op, Signature};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::link::Link;
 
 /// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
@@ -24,6 +26,19 @@ pub trait Protocol: Sync {
         &[]
     }
 
+    /// Asks whether a unit of this protocol answers, without opening it: listens first, then asks one question. Nothing
+    /// is changed by asking.
+    ///
+    /// # Errors
+    /// Link errors; `invalid` for an unknown option. Silence is no error.
+    fn recognise(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<bool> {
+        match self.open(link, options, clock, op) {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => op.check().map(|()| false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks whether a unit of this protocol answers, and opens it. Nothing is changed by asking.
     ///
     /// # Errors
@@ -34,5 +49,5 @@ pub trait Protocol: Sync {
 /// Every protocol that Hardwire drives.
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Protocol] {
-    &[]
+    &[&smp::Smp]
 }

@@ -1,0 +1,150 @@
+//! SMP (MCUmgr): Zephyr's and Mynewt's applications, and MCUboot's serial recovery.
+//!
+//! One file a capability, and around them: `open` recognises a unit and asks what it can do, `exchange` carries a
+//! question to the unit and its answer back, `refusal` turns a unit's "no" into an error with a remedy. The protocol
+//! itself is [`protocols::smp`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use protocols::smp::Group;
+
+use super::{Options, Protocol};
+use crate::clock::Clock;
+use crate::device::{
+    Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Power, Settings,
+    Signature, Unit,
+};
+use crate::error::Result;
+use crate::link::Link;
+
+mod console;
+mod diagnostics;
+mod exchange;
+mod files;
+mod firmware;
+mod identity;
+mod limits;
+mod open;
+mod options;
+mod path;
+mod power;
+mod refusal;
+mod settings;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod text;
+mod transfer;
+
+use exchange::Wire;
+use open::Survey;
+use options::SmpOptions;
+
+/// The name of the driver.
+const NAME: &str = "smp";
+
+/// The protocol SMP.
+#[derive(Debug, Clone, Copy)]
+pub struct Smp;
+
+const fn offer(capability: Capability, levels: &'static [Level]) -> Offer {
+    Offer { capability, levels: Cow::Borrowed(levels) }
+}
+
+const MODES: &[ModeSpec] = &[
+    ModeSpec {
+        mode: Mode::Application,
+        offers: &[
+            offer(Capability::Settings, &[Level::Link, Level::Readback]),
+            offer(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
+            offer(Capability::Firmware, &[Level::Link, Level::Digest, Level::Booted]),
+            offer(Capability::Diagnostics, &[]),
+            offer(Capability::Backup, &[]),
+            offer(Capability::Console, &[]),
+            offer(Capability::Power, &[]),
+        ],
+        reaches: &[Mode::Application, Mode::Recovery],
+    },
+    ModeSpec {
+        mode: Mode::Recovery,
+        offers: &[offer(Capability::Firmware, &[Level::Link, Level::Booted]), offer(Capability::Power, &[])],
+        reaches: &[Mode::Application, Mode::Recovery],
+    },
+];
+
+/// Zephyr's vendor id with the product ids of its CDC ACM samples. A product of its own has its own, and its profile
+/// says which.
+const SIGNATURES: &[Signature] = &[
+    Signature { driver: NAME, mode: Mode::Application, usb: (0x2fe3, 0x0100) },
+    Signature { driver: NAME, mode: Mode::Application, usb: (0x2fe3, 0x0004) },
+];
+
+impl Protocol for Smp {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn modes(&self) -> &'static [ModeSpec] {
+        MODES
+    }
+
+    fn signatures(&self) -> &'static [Signature] {
+        SIGNATURES
+    }
+
+    fn recognise(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<bool> {
+        open::recognise(link, &SmpOptions::parse(options)?, op)
+    }
+
+    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let options = SmpOptions::parse(options)?;
+        let (wire, survey, unit) = open::open(link, &options, op)?;
+        Ok(Box::new(SmpDriver { wire, survey, unit, compares: false }))
+    }
+}
+
+/// A unit that speaks SMP, in one of its modes.
+struct SmpDriver {
+    wire: Wire,
+    survey: Survey,
+    unit: Unit,
+    /// Whether the unit was seen to compare what it stored with the digest it was told.
+    compares: bool,
+}
+
+impl SmpDriver {
+    fn can(&self, group: Group) -> bool {
+        self.survey.has(group)
+    }
+}
+
+impl Driver for SmpDriver {
+    fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    fn settings(&mut self) -> Option<&mut dyn Settings> {
+        if self.can(Group::SETTINGS) { Some(self) } else { None }
+    }
+
+    fn files(&mut self) -> Option<&mut dyn Files> {
+        if self.can(Group::FS) { Some(self) } else { None }
+    }
+
+    fn firmware(&mut self) -> Option<&mut dyn Firmware> {
+        if self.can(Group::IMAGE) { Some(self) } else { None }
+    }
+
+    fn diagnostics(&mut self) -> Option<&mut dyn Diagnostics> {
+        if self.unit.mode == Mode::Application { Some(self) } else { None }
+    }
+
+    fn console(&mut self) -> Option<&mut dyn Console> {
+        if self.can(Group::SHELL) { Some(self) } else { None }
+    }
+
+    fn power(&mut self) -> Option<&mut dyn Power> {
+        Some(self)
+    }
+}

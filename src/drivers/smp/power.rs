@@ -1,0 +1,58 @@
+//! Restarting, and the way between the application and MCUboot's serial recovery.
+
+use std::time::Duration;
+
+use protocols::smp::Group;
+use protocols::smp::message::os::Reset;
+use protocols::smp::session::RetryPolicy;
+
+use super::SmpDriver;
+use crate::device::{Departure, Mode, Op, Power};
+use crate::error::{Error, Kind, Result};
+
+/// An application answers the reset, and goes on answering for a quarter of a second before it leaves.
+const SETTLE: Duration = Duration::from_millis(600);
+/// A restart with no image to move takes a second or two.
+const BACK: Duration = Duration::from_secs(30);
+/// MCUboot copying a slot of 1 MiB over slow flash takes this long at the worst.
+const BACK_AFTER_SWAP: Duration = Duration::from_secs(180);
+/// `boot_mode` of the reset command: MCUboot's serial recovery.
+const BOOT_RECOVERY: u8 = 1;
+
+impl Power for SmpDriver {
+    /// Recovery is reached by a boot mode that is left for MCUboot. No unit says whether its build looks at it; one
+    /// that does not restarts into its application, which is why that is among the departure's modes.
+    fn reaches(&self) -> Vec<Mode> {
+        match self.unit.mode {
+            Mode::Application if self.survey.has(Group::IMAGE) => vec![Mode::Application, Mode::Recovery],
+            Mode::Recovery => vec![Mode::Application, Mode::Recovery],
+            _ => vec![Mode::Application],
+        }
+    }
+
+    fn restart(&mut self, mode: Mode, op: &mut Op<'_>) -> Result<Departure> {
+        if !self.reaches().contains(&mode) {
+            return Err(Error::new(Kind::Unsupported, format!("nothing brings this unit into mode {mode}")));
+        }
+        let boot_mode = (mode == Mode::Recovery).then_some(BOOT_RECOVERY);
+        let asked = self.wire.require(&Reset { force: None, boot_mode }, RetryPolicy::RESET, op);
+        match asked {
+            Ok(_) => {}
+            // A unit that left before its answer was through has done what it was told to.
+            Err(error) if error.kind() == Kind::Gone => {}
+            Err(error) => return Err(error.while_doing(format!("restarting into mode {mode}"))),
+        }
+        let why = match mode {
+            Mode::Recovery => "to start its recovery",
+            _ => "to restart",
+        };
+        // Without an image that can run MCUboot stays in recovery, from wherever it was started.
+        let to = match (self.unit.mode, mode) {
+            (_, Mode::Recovery) => vec![Mode::Recovery, Mode::Application],
+            (_, _) if self.survey.has(Group::IMAGE) => vec![Mode::Application, Mode::Recovery],
+            _ => vec![Mode::Application],
+        };
+        let within = if self.survey.has(Group::IMAGE) { BACK_AFTER_SWAP } else { BACK };
+        Ok(Departure { to, settle: SETTLE, within, why: why.to_owned() })
+    }
+}

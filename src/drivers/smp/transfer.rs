@@ -1,0 +1,154 @@
+//! Files and images in pieces, to the unit and back.
+
+use std::io::Write;
+use std::time::Duration;
+
+use protocols::smp::message::{fs, os::Echo};
+use protocols::smp::session::{
+    FileDownload, FileUpload, ImageTarget, ImageUpload, RetryPolicy, TransferPolicy, Uploaded,
+};
+use tracing::{info, warn};
+
+use super::exchange::{Ended, FLASH, Wire, drive};
+use super::files::unreadable;
+use super::refusal;
+use crate::device::{Content, Op, Upload, Written};
+use crate::error::{Error, Kind, Result};
+
+/// A message that fits two lines of console framing, for which every unit has room.
+const SMALL_MESSAGE: usize = 176;
+/// Bytes of an echo around its text, and one for a reply whose map has no length.
+const ECHO_OVERHEAD: usize = 8 + 1 + 2 + 3 + 1;
+/// An echo is answered at once; 2 KiB and back at 115200 baud take half a second.
+const FIT: RetryPolicy = RetryPolicy::new(Duration::from_millis(1200), 2);
+/// What is sent is held in memory at most this far.
+const MAX_CONTENT: u64 = 256 << 20;
+
+fn in_memory(content: &dyn Content) -> Result<Vec<u8>> {
+    if content.len() > MAX_CONTENT {
+        return Err(Error::new(Kind::Invalid, "it is larger than anything that a unit on this protocol stores"));
+    }
+    content.to_vec().map_err(unreadable)
+}
+
+fn written(done: &Uploaded, op: &mut Op<'_>) -> Written {
+    op.retries += u64::from(done.losses) + u64::from(done.restarts);
+    info!(bytes = done.total, sent = done.sent, losses = done.losses, restarts = done.restarts, "transferred");
+    Written { sent: done.sent, resumed_at: done.resumed_at.unwrap_or(0) }
+}
+
+impl Wire {
+    /// Writes `content` to the file `path`, whose first `from` bytes the unit holds already.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; those of [`Wire::ask`].
+    pub(super) fn upload_file(
+        &mut self,
+        path: &str,
+        from: u64,
+        content: &dyn Content,
+        op: &mut Op<'_>,
+    ) -> Result<Written> {
+        let bytes = in_memory(content)?;
+        self.fit(bytes.len(), op)?;
+        let bounds = self.bounds();
+        let session = FileUpload::new(&mut self.line, path, &bytes, bounds, TransferPolicy::FILE).resume_at(from);
+        match drive(&mut self.link, session, op) {
+            Ok(done) => {
+                // Zephyr closes a file when as much came as the first piece announced. One that it went on with, after a
+                // loss too, it keeps open and unsynced, and shows its old length and digest until it is closed.
+                if done.losses > 0 || done.restarts > 0 || from > 0 {
+                    self.close(path, op)?;
+                }
+                Ok(written(&done, op))
+            }
+            Err(ended) => {
+                self.settle(op);
+                Err(ended.into_error("file upload"))
+            }
+        }
+    }
+
+    /// Makes the unit close whatever file it keeps open between pieces; where it has no command for that, by asking
+    /// for the beginning of `path`.
+    ///
+    /// # Errors
+    /// Link errors. A refusal is none: then nothing is open.
+    pub(super) fn close(&mut self, path: &str, op: &mut Op<'_>) -> Result<()> {
+        if self.ask(&fs::Close {}, FLASH, op)?.is_err_and(|refusal| refusal.is_unsupported()) {
+            let _ = self.ask(&fs::Download { off: 0, name: path.to_owned() }, FLASH, op)?;
+        }
+        Ok(())
+    }
+
+    /// Before much is sent for the first time: whether messages as long as the unit announced get through. Some units
+    /// announce buffers that their serial driver cannot fill at the speed of the line, and lose such messages without
+    /// a word. Then what is sent becomes shorter, and goes one by one.
+    fn fit(&mut self, len: usize, op: &mut Op<'_>) -> Result<()> {
+        if self.limits.proven || len + SMALL_MESSAGE / 2 <= SMALL_MESSAGE {
+            return Ok(());
+        }
+        while self.limits.message > SMALL_MESSAGE {
+            let text = "=".repeat(self.limits.message - ECHO_OVERHEAD);
+            // A refusal is an answer: the message got there.
+            match self.ask(&Echo { text }, FIT, op) {
+                Ok(_) => break,
+                Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
+                    op.check()?;
+                    self.limits.shrink((self.limits.message / 2).max(SMALL_MESSAGE));
+                    warn!(message = self.limits.message, "the unit loses longer messages");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.limits.proven = true;
+        Ok(())
+    }
+
+    /// Writes an image to where `id` leads (the unit's first image when absent).
+    ///
+    /// # Errors
+    /// As [`Wire::upload_file`].
+    pub(super) fn upload_image(&mut self, id: Option<u32>, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload> {
+        let bytes = in_memory(content)?;
+        self.fit(bytes.len(), op)?;
+        let bounds = self.bounds();
+        let target = ImageTarget { image: id, ..ImageTarget::default() };
+        let session = ImageUpload::new(&mut self.line, target, &bytes, bounds, TransferPolicy::IMAGE);
+        match drive(&mut self.link, session, op) {
+            Ok(done) => Ok(Upload { written: written(&done, op), matched: done.matched }),
+            Err(ended) => {
+                self.settle(op);
+                Err(ended.into_error("image upload"))
+            }
+        }
+    }
+
+    /// Reads the file `path` into `into`, at most `most` bytes; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// As [`Wire::upload_file`]; `storage` when `into` cannot be written.
+    pub(super) fn download(
+        &mut self,
+        path: &str,
+        most: u64,
+        into: &mut dyn Write,
+        op: &mut Op<'_>,
+    ) -> Result<Option<u64>> {
+        let bounds = self.bounds();
+        let session = FileDownload::new(&mut self.line, path, most, bounds, TransferPolicy::FILE);
+        match drive(&mut self.link, session, op) {
+            Ok(done) => {
+                into.write_all(&done.content).map_err(|error| {
+                    Error::new(Kind::Storage, format!("what was read from {path} could not be kept")).because(error)
+                })?;
+                Ok(Some(done.content.len() as u64))
+            }
+            Err(Ended::Refused(refusal)) if refusal::no_such_file(&refusal) => Ok(None),
+            Err(ended) => {
+                self.settle(op);
+                Err(ended.into_error("file download"))
+            }
+        }
+    }
+}
