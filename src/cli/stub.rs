@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use firmware_stubs::smp::{self, End, Fault, Lifetime, Noise};
+use clap::{Args, Subcommand, ValueEnum};
+use firmware_stubs::smp::{self, Durability, End, Fault, Lifetime, Noise};
 use protocols::smp::wire::LineLength;
 use serde::Serialize;
 
@@ -88,6 +88,9 @@ struct SmpStub {
     /// Bytes of the file system
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
     fs_size: u64,
+    /// When data of a file outlast a power cut: with every chunk, or when it is closed, as on littlefs under Zephyr
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "write")]
+    durable: Durable,
     /// Line rate in bits a second, ten a byte, each way [default: as fast as it goes]
     #[arg(long, value_name = "N")]
     baud: Option<u32>,
@@ -115,6 +118,14 @@ struct SmpStub {
     /// End, too, when standard input ends: then the stub does not outlive who started it
     #[arg(long)]
     until_stdin_ends: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Durable {
+    /// With every chunk that was answered: a cut upload can be continued
+    Write,
+    /// When the file is closed: until then the old content stays
+    Close,
 }
 
 fn line_length(text: &str) -> Result<LineLength, String> {
@@ -151,6 +162,10 @@ impl SmpStub {
                 line_length: self.line_length,
                 slot_size: self.slot_size,
                 fs_size: self.fs_size,
+            },
+            durability: match self.durable {
+                Durable::Write => Durability::Write,
+                Durable::Close => Durability::Close,
             },
             line: smp::Line {
                 baud: self.baud,

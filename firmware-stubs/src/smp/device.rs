@@ -3,8 +3,9 @@
 use super::body::{Body, Out};
 use super::boot::{Boot, Booted};
 use super::error::{self, Error, Fail, Stop, rc};
+use super::files::Files;
 use super::flash::Flash;
-use super::fs::{Files, Transfer};
+use super::fs::Transfer;
 use super::images::Upload;
 use super::settings::{Entries, Values};
 use super::slots::Slots;
@@ -28,7 +29,7 @@ pub struct Device {
     /// Requests taken up since the process started; faults count by it.
     taken: u64,
     /// Time since the process started, as the caller last told it.
-    now: Duration,
+    pub(super) now: Duration,
     /// Held so that two processes never share a state folder.
     _lock: File,
 }
@@ -132,7 +133,7 @@ impl Device {
     /// # Errors
     /// [`Stop::PowerLost`] when a fault cut the power: the device must be dropped then.
     pub fn handle(&mut self, message: &[u8], now: Duration) -> Result<Reply, Stop> {
-        self.now = now;
+        self.idle(now)?;
         let before = self.flash.stored();
         if !self.ram.runs {
             return Ok(Reply { answer: None, written: 0, effect: Effect::None });
@@ -159,6 +160,18 @@ impl Device {
         Ok(Reply { answer, written: self.flash.stored() - before, effect })
     }
 
+    /// Let what happens by itself happen until `now`; [`Device::closes_at`] tells when that is.
+    ///
+    /// # Errors
+    /// [`Stop::Broken`] when the state folder fails.
+    pub fn idle(&mut self, now: Duration) -> Result<(), Stop> {
+        self.now = now;
+        match self.close_idle() {
+            Err(Fail::Stop(stop)) => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
     fn strikes(&self, fault: fn(u64) -> Fault) -> bool {
         self.options.faults.contains(&fault(self.taken))
     }
@@ -176,7 +189,7 @@ impl Device {
         let largest = usize::from(self.options.limits.buf_size) - Header::LEN;
         let body = match outcome.map(Out::finish) {
             Ok(body) if body.len() <= largest => body,
-            Ok(_) => error::body(header.version, &Fail::Rc(rc::EMSGSIZE)),
+            Ok(_) => error::body(header.version, &Fail::Rc(too_long(header.group))),
             Err(Fail::Stop(stop)) => return Err(stop),
             Err(fail) => error::body(header.version, &fail),
         };
@@ -217,7 +230,7 @@ impl Device {
             (Group::FS, 1, Op::Read) => self.fs_status(&body()?),
             (Group::FS, 2, Op::Read) => self.fs_hash(&body()?),
             (Group::FS, 3, Op::Read) => Ok(self.fs_hashes()),
-            (Group::FS, 4, Op::Write) => Ok(self.fs_close()),
+            (Group::FS, 4, Op::Write) => self.fs_close(),
             (Group::SHELL, 0, Op::Write) => self.shell(&body()?),
             (Group::ENUMERATION, 0, Op::Read) => Ok(report::group_count()),
             (Group::ENUMERATION, 1, Op::Read) => Ok(report::group_list()),
@@ -236,6 +249,14 @@ impl Device {
     /// Time since the process started, which no reset sets back: as a battery-backed clock sees it.
     pub(super) const fn now(&self) -> Duration {
         self.now
+    }
+}
+
+/// What Zephyr says when an answer does not fit its buffer.
+const fn too_long(group: Group) -> u8 {
+    match group {
+        Group::ENUMERATION => rc::ECORRUPT,
+        _ => rc::EMSGSIZE,
     }
 }
 

@@ -76,10 +76,7 @@ impl From<Error> for Fail {
 /// Framework codes (`mcumgr_err_t` in Zephyr's `mgmt.h`).
 pub(super) mod rc {
     pub(in super::super) const EUNKNOWN: u8 = 1;
-    pub(in super::super) const ENOMEM: u8 = 2;
     pub(in super::super) const EINVAL: u8 = 3;
-    pub(in super::super) const ENOENT: u8 = 5;
-    pub(in super::super) const EBADSTATE: u8 = 6;
     pub(in super::super) const EMSGSIZE: u8 = 7;
     pub(in super::super) const ENOTSUP: u8 = 8;
     pub(in super::super) const ECORRUPT: u8 = 9;
@@ -93,8 +90,9 @@ pub(super) fn body(version: Version, fail: &Fail) -> Vec<u8> {
         (_, Fail::Rc(code)) => {
             out.uint("rc", u64::from(*code));
         }
-        (Version::V1, Fail::Group(group, code) | Fail::GroupWith(group, code, ..)) => {
-            out.uint("rc", u64::from(legacy(*group, *code)));
+        // Zephyr 4.4 was tried: whatever the group's code, version 1 is told "unknown".
+        (Version::V1, Fail::Group(..) | Fail::GroupWith(..)) => {
+            out.uint("rc", u64::from(rc::EUNKNOWN));
         }
         (Version::V2, Fail::Group(group, code)) => error_map(&mut out, *group, *code),
         (Version::V2, Fail::GroupWith(group, code, name, value)) => {
@@ -107,25 +105,4 @@ pub(super) fn body(version: Version, fail: &Fail) -> Vec<u8> {
 
 fn error_map(out: &mut super::body::Out, group: Group, code: u8) {
     out.key("err").begin_map().uint("group", u64::from(group.0)).uint("rc", u64::from(code)).end();
-}
-
-/// A group's code in the words of protocol version 1, as Zephyr's groups translate them.
-fn legacy(group: Group, code: u8) -> u8 {
-    match (group, code) {
-        (Group::OS, 2) => rc::EINVAL,
-        (Group::OS, 3 | 4) => rc::ENOENT,
-        (Group::IMAGE, 3 | 4) => rc::ENOENT,
-        (Group::IMAGE, 9 | 27 | 28) => rc::EBADSTATE,
-        (Group::IMAGE, 15) => rc::ENOMEM,
-        (Group::IMAGE, 14 | 19 | 20 | 21 | 22 | 24 | 25) => rc::EINVAL,
-        (Group::STATISTICS, 2 | 3) => rc::ENOENT,
-        (Group::STATISTICS, 4) => rc::EINVAL,
-        (Group::SETTINGS, 2) => rc::EINVAL,
-        (Group::SETTINGS, 3 | 4) => rc::ENOENT,
-        (Group::FS, 2 | 13) => rc::EINVAL,
-        (Group::FS, 3 | 14) => rc::ENOENT,
-        (Group::SHELL, 2 | 3) => rc::EINVAL,
-        (Group::ENUMERATION, 2) => rc::EINVAL,
-        _ => rc::EUNKNOWN,
-    }
 }

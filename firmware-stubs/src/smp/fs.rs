@@ -1,51 +1,32 @@
-//! The file system group, and the file system: a folder on the host, mounted at `/lfs1`.
-//!
-//! A file grows in place, chunk by chunk, and every chunk that was answered is kept: as a file system that syncs
-//! after each write.
+//! The file system group: one file open at a time, for writing or for reading, as in Zephyr.
 
 use super::body::{Body, Out};
 use super::device::Device;
-use super::error::{Error, Fail, rc};
-use super::{Fault, Options};
+use super::error::{Fail, rc};
+use super::files::{Name, code, fail};
+use super::{Durability, Limits};
 use protocols::smp::Group;
 use sha2::{Digest as _, Sha256};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-const UNKNOWN: u8 = 1;
-const INVALID_NAME: u8 = 2;
-const NOT_FOUND: u8 = 3;
-const IS_DIRECTORY: u8 = 4;
-const WRITE_FAILED: u8 = 10;
-const OFFSET_NOT_VALID: u8 = 11;
-const OFFSET_LARGER_THAN_FILE: u8 = 12;
-const HASH_NOT_FOUND: u8 = 13;
-const MOUNT_POINT_NOT_FOUND: u8 = 14;
-const FILE_EMPTY: u8 = 16;
-
-/// Zephyr's default of `MCUMGR_GRP_FS_PATH_LEN`.
-const PATH_LEN: usize = 64;
-const MOUNT: &str = "/lfs1";
 /// Longest name of a hash that Zephyr copies.
 const HASH_NAME_LEN: usize = 8;
 
-/// The mounted file system.
-pub(super) struct Files {
-    root: PathBuf,
-    /// With [`Fault::LieHash`]: what was sent, beside what was stored.
-    sent: Option<PathBuf>,
-    capacity: u64,
-}
+/// How long a file stays open when nothing asks for it (tried on Zephyr 4.4: between 4.0 and 4.3 s).
+const IDLE_CLOSE: Duration = Duration::from_secs(4);
 
-/// The file that the group has open between requests. Forgotten by a reset, and when it is complete.
+/// The file that is open between requests. A reset forgets it, and what of it is not durable yet.
 pub(super) struct Transfer {
     kind: Kind,
-    name: String,
+    name: Name,
     /// Where the next chunk is expected.
     off: u64,
-    /// Length that the first chunk announced, or of the file that is read.
+    /// Length that the first chunk of an upload announced, or of the file that is read. Not known for an upload
+    /// that was resumed.
     len: Option<u64>,
+    /// With [`Durability::Close`]: the content that closing will put in place, when it differs.
+    unsaved: Option<Vec<u8>>,
+    touched: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,89 +35,10 @@ enum Kind {
     Download,
 }
 
-impl Files {
-    pub(super) fn open(folder: &Path, options: &Options) -> Result<Self, Error> {
-        let root = folder.join("lfs1");
-        let sent = options.faults.contains(&Fault::LieHash).then(|| folder.join("lfs1.sent"));
-        for path in [Some(&root), sent.as_ref()].into_iter().flatten() {
-            fs::create_dir_all(path).map_err(|source| Error::State { path: path.clone(), source })?;
-        }
-        let full = options.faults.contains(&Fault::DiskFull);
-        Ok(Self { root, sent, capacity: if full { 0 } else { options.limits.fs_size } })
+impl Transfer {
+    fn is_complete(&self) -> bool {
+        self.len.is_some_and(|len| len > 0 && self.off >= len)
     }
-
-    /// Bytes that more data may take.
-    fn free(&self) -> u64 {
-        self.capacity.saturating_sub(used(&self.root))
-    }
-}
-
-fn used(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(found) if found.is_dir() => used(&entry.path()),
-            Ok(found) => found.len(),
-            Err(_) => 0,
-        })
-        .sum()
-}
-
-fn fail(code: u8) -> Fail {
-    Fail::Group(Group::FS, code)
-}
-
-/// A path on the unit, taken apart: below the mount point, and safe to append to the folder on the host.
-struct Name<'a> {
-    text: &'a str,
-    below: &'a str,
-}
-
-impl<'a> Name<'a> {
-    /// `absent` is what the command at hand says of a path where nothing is mounted.
-    fn of(body: &Body<'a>, absent: u8) -> Result<Self, Fail> {
-        let text = body.text("name")?.unwrap_or_default();
-        if text.is_empty() || text.len() > PATH_LEN {
-            return Err(Fail::Rc(rc::EINVAL));
-        }
-        if !text.starts_with('/') || text.len() < 2 || text.contains('\0') {
-            return Err(fail(INVALID_NAME));
-        }
-        let below = match text.strip_prefix(MOUNT) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => rest.trim_start_matches('/'),
-            _ => return Err(fail(absent)),
-        };
-        if below.split('/').any(|part| part == ".." || part == ".") {
-            return Err(fail(INVALID_NAME));
-        }
-        Ok(Self { text, below })
-    }
-
-    fn in_folder(&self, folder: &Path) -> PathBuf {
-        if self.below.is_empty() { folder.to_owned() } else { folder.join(self.below) }
-    }
-}
-
-/// Length of the file at `path`.
-fn file_len(path: &Path) -> Result<u64, Fail> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(fail(IS_DIRECTORY)),
-        Ok(found) => Ok(found.len()),
-        Err(error) => Err(fail(if is_absent(&error) { NOT_FOUND } else { UNKNOWN })),
-    }
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Write `data` at `off`, cutting off what was there from `off` on when `off` is 0.
-fn write_at(path: &Path, off: u64, data: &[u8]) -> Result<(), Error> {
-    let state = |source| Error::State { path: path.to_owned(), source };
-    let mut file = OpenOptions::new().write(true).create(true).truncate(off == 0).open(path).map_err(state)?;
-    file.seek(SeekFrom::Start(off)).map_err(state)?;
-    file.write_all(data).map_err(state)
 }
 
 impl Device {
@@ -147,94 +49,146 @@ impl Device {
         if off == 0 && len.is_none() {
             return Err(Fail::Rc(rc::EINVAL));
         }
-        let name = Name::of(body, MOUNT_POINT_NOT_FOUND)?;
-        let path = name.in_folder(&self.files.root);
-
-        let known = self.ram.transfer.take().filter(|open| open.kind == Kind::Upload && open.name == name.text);
-        let mut transfer = match known {
+        let name = Name::of(body, code::MOUNT_POINT_NOT_FOUND)?;
+        let mut transfer = match self.take_open(Kind::Upload, &name)? {
             Some(open) => open,
             None => {
-                open_for_writing(&path)?;
-                Transfer { kind: Kind::Upload, name: name.text.to_owned(), off: 0, len: None }
+                self.files.create(&name)?;
+                self.opened(Kind::Upload, name.clone(), None)
             }
         };
         if off == 0 {
+            // Zephyr does not set back the offset of a file that is open: the answer then counts on from it.
             transfer.len = len;
-            transfer.off = 0;
         } else if transfer.off == 0 {
-            transfer.off = file_len(&path)?;
+            transfer.off = self.files.len(&name)?;
         }
         if off > 0 && off != transfer.off {
-            // Zephyr closes the file, and so does this: `transfer` is not put back.
-            return Err(Fail::GroupWith(Group::FS, OFFSET_NOT_VALID, "len", transfer.off));
+            let expected = transfer.off;
+            self.close(transfer)?;
+            return Err(Fail::GroupWith(Group::FS, code::OFFSET_NOT_VALID, "len", expected));
         }
-        self.fs_store(&name, &path, &transfer, data)?;
+        self.fs_store(&mut transfer, off, data)?;
         transfer.off += data.len() as u64;
-
         let mut out = Out::new();
         out.uint("off", transfer.off);
-        if transfer.len.is_none_or(|len| len == 0 || transfer.off < len) {
-            self.ram.transfer = Some(transfer);
-        }
+        self.keep_open(transfer)?;
         Ok(out)
     }
 
-    fn fs_store(&mut self, name: &Name<'_>, path: &Path, transfer: &Transfer, data: &[u8]) -> Result<(), Fail> {
+    /// Put a chunk where it belongs: at the beginning, or at the end of what is there.
+    fn fs_store(&mut self, transfer: &mut Transfer, off: u64, data: &[u8]) -> Result<(), Fail> {
         if data.is_empty() {
             return Ok(());
         }
-        if transfer.off == 0 {
-            write_at(path, 0, &[])?;
-        }
+        let at = match &transfer.unsaved {
+            _ if off == 0 => 0,
+            Some(unsaved) => unsaved.len() as u64,
+            None => self.files.len(&transfer.name)?,
+        };
         if self.files.free() < data.len() as u64 {
-            return Err(fail(WRITE_FAILED));
-        }
-        if let Some(sent) = &self.files.sent {
-            let path = name.in_folder(sent);
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(|source| Error::State { path: folder.to_owned(), source })?;
+            // The old content is cut off before the new is refused.
+            if at == 0 {
+                self.files.write_at(&transfer.name, 0, &[])?;
             }
-            write_at(&path, transfer.off, data)?;
+            return Err(fail(code::WRITE_FAILED));
         }
-        let worn = self.flash.worn(data, transfer.off, transfer.len.map(|len| len / 2));
-        self.flash.store(&worn, |data| write_at(path, transfer.off, data))?;
+        self.files.note_sent(&transfer.name, at, data)?;
+        let worn = self.flash.worn(data, at, transfer.len.map(|len| len / 2));
+        match self.files.durability {
+            Durability::Write => {
+                let (files, name) = (&self.files, &transfer.name);
+                self.flash.store(&worn, |data| files.write_at(name, at, data))?;
+            }
+            Durability::Close => {
+                let mut content = match transfer.unsaved.take() {
+                    _ if at == 0 => Vec::new(),
+                    Some(unsaved) => unsaved,
+                    None => self.files.read(&transfer.name, 0, at)?,
+                };
+                self.flash.store(&worn, |_| Ok(()))?;
+                content.extend_from_slice(&worn);
+                transfer.unsaved = Some(content);
+            }
+        }
         Ok(())
+    }
+
+    fn opened(&self, kind: Kind, name: Name, len: Option<u64>) -> Transfer {
+        Transfer { kind, name, off: 0, len, unsaved: None, touched: self.now() }
+    }
+
+    /// The open file, if it is this one; any other is closed.
+    fn take_open(&mut self, kind: Kind, name: &Name) -> Result<Option<Transfer>, Fail> {
+        match self.ram.transfer.take() {
+            Some(open) if open.kind == kind && open.name == *name => Ok(Some(open)),
+            Some(other) => self.close(other).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    fn keep_open(&mut self, mut transfer: Transfer) -> Result<(), Fail> {
+        if transfer.is_complete() {
+            return self.close(transfer);
+        }
+        transfer.touched = self.now();
+        self.ram.transfer = Some(transfer);
+        Ok(())
+    }
+
+    fn close(&self, transfer: Transfer) -> Result<(), Fail> {
+        match transfer.unsaved {
+            Some(content) => Ok(self.files.commit(&transfer.name, &content)?),
+            None => Ok(()),
+        }
+    }
+
+    /// When the open file closes by itself, as [`Device::handle`] counts time.
+    #[must_use]
+    pub fn closes_at(&self) -> Option<Duration> {
+        self.ram.transfer.as_ref().map(|open| open.touched + IDLE_CLOSE)
+    }
+
+    /// Close the open file if nothing asked for it long enough.
+    pub(super) fn close_idle(&mut self) -> Result<(), Fail> {
+        match self.ram.transfer.take_if(|open| open.touched + IDLE_CLOSE <= self.now) {
+            Some(open) => self.close(open),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn fs_download(&mut self, body: &Body<'_>) -> Result<Out, Fail> {
         let off = body.uint("off")?.ok_or(Fail::Rc(rc::EINVAL))?;
-        let name = Name::of(body, NOT_FOUND)?;
-        let path = name.in_folder(&self.files.root);
-        let known = self.ram.transfer.take().filter(|open| open.kind == Kind::Download && open.name == name.text);
-        let len = match known.and_then(|open| open.len) {
-            Some(len) => len,
-            None => file_len(&path)?,
+        let name = Name::of(body, code::NOT_FOUND)?;
+        let mut transfer = match self.take_open(Kind::Download, &name)? {
+            Some(open) => open,
+            None => {
+                let len = self.files.len(&name)?;
+                self.opened(Kind::Download, name, Some(len))
+            }
         };
-        let chunk = self.download_chunk();
-        let data = read_range(&path, off, chunk)?;
-        let next = off + data.len() as u64;
-        if next < len {
-            let (kind, name) = (Kind::Download, name.text.to_owned());
-            self.ram.transfer = Some(Transfer { kind, name, off: next, len: Some(len) });
-        }
+        let data = self.files.read(&transfer.name, off, self.download_chunk())?;
+        transfer.off = off + data.len() as u64;
         let mut out = Out::new();
         out.uint("off", off).byte_string("data", &data);
         if off == 0 {
-            out.uint("len", len);
+            out.uint("len", transfer.len.unwrap_or(0));
         }
+        self.keep_open(transfer)?;
         Ok(out)
     }
 
     /// Bytes of a file that fit one answer beside its other fields, each at its longest.
     fn download_chunk(&self) -> u64 {
         const OTHER_FIELDS: u16 = 8 + 2 + (4 + 9) + (5 + 3) + (4 + 9);
+        const { assert!(OTHER_FIELDS < Limits::MIN_BUF_SIZE) };
         u64::from(self.options.limits.buf_size - OTHER_FIELDS)
     }
 
     pub(super) fn fs_status(&mut self, body: &Body<'_>) -> Result<Out, Fail> {
-        let name = Name::of(body, NOT_FOUND)?;
+        let name = Name::of(body, code::NOT_FOUND)?;
         let mut out = Out::new();
-        out.uint("len", file_len(&name.in_folder(&self.files.root))?);
+        out.uint("len", self.files.len(&name)?);
         Ok(out)
     }
 
@@ -245,19 +199,16 @@ impl Device {
         if kind.len() > HASH_NAME_LEN || len == 0 {
             return Err(Fail::Rc(rc::EINVAL));
         }
-        let name = Name::of(body, NOT_FOUND)?;
+        let name = Name::of(body, code::NOT_FOUND)?;
         if !["crc32", "sha256"].contains(&kind) {
-            return Err(fail(HASH_NOT_FOUND));
+            return Err(fail(code::HASH_NOT_FOUND));
         }
-        let stored = name.in_folder(&self.files.root);
-        match file_len(&stored)? {
-            0 => return Err(fail(FILE_EMPTY)),
-            size if size <= off => return Err(fail(OFFSET_LARGER_THAN_FILE)),
+        match self.files.len(&name)? {
+            0 => return Err(fail(code::FILE_EMPTY)),
+            size if size <= off => return Err(fail(code::OFFSET_LARGER_THAN_FILE)),
             _ => {}
         }
-        // Files that were there before the lie began are answered for as they are.
-        let sent = self.files.sent.as_ref().map(|sent| name.in_folder(sent)).filter(|sent| sent.is_file());
-        let data = read_range(&sent.unwrap_or(stored), off, len)?;
+        let data = self.files.read_for_hash(&name, off, len)?;
         let mut out = Out::new();
         out.text("type", kind);
         if off != 0 {
@@ -282,28 +233,10 @@ impl Device {
         out
     }
 
-    pub(super) fn fs_close(&mut self) -> Out {
-        self.ram.transfer = None;
-        Out::new()
+    pub(super) fn fs_close(&mut self) -> Result<Out, Fail> {
+        if let Some(open) = self.ram.transfer.take() {
+            self.close(open)?;
+        }
+        Ok(Out::new())
     }
-}
-
-/// What Zephyr does before the first chunk: open the file, making it when it is not there.
-fn open_for_writing(path: &Path) -> Result<(), Fail> {
-    match OpenOptions::new().write(true).create(true).truncate(false).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if is_absent(&error) => Err(fail(MOUNT_POINT_NOT_FOUND)),
-        Err(_) => Err(fail(UNKNOWN)),
-    }
-}
-
-fn read_range(path: &Path, off: u64, len: u64) -> Result<Vec<u8>, Fail> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(off))?;
-        let mut data = Vec::new();
-        file.take(len).read_to_end(&mut data)?;
-        Ok(data)
-    };
-    read().map_err(|error| fail(if is_absent(&error) { NOT_FOUND } else { UNKNOWN }))
 }

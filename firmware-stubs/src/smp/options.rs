@@ -14,6 +14,8 @@ pub struct Options {
     pub identity: Identity,
     /// The device's buffers and flash.
     pub limits: Limits,
+    /// When data of a file outlast a power cut.
+    pub durability: Durability,
     /// The serial line.
     pub line: Line,
     /// Time that the device gives an answer to the reset command before it resets. Zephyr's default is 250 ms.
@@ -58,6 +60,19 @@ impl Identity {
             None => self.model.clone(),
         }
     }
+}
+
+/// When data of a file outlast a power cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// With every chunk that was answered: a file grows in place, as where the firmware syncs after each write. An
+    /// upload that was cut can be continued after a restart.
+    #[default]
+    Write,
+    /// When the file is closed, all at once, as on littlefs under Zephyr: until then status and hash tell of the old
+    /// content, and a power cut leaves it. An upload closes with its last byte; one that was resumed, whose length
+    /// the device does not know, after four idle seconds or when another transfer begins.
+    Close,
 }
 
 /// Sizes of the device's buffers and flash.
@@ -126,6 +141,7 @@ impl Options {
             link: None,
             identity: Identity { serial: "TH-0001".into(), model: "thermostat".into(), hardware: None },
             limits: Limits::default(),
+            durability: Durability::Write,
             line: Line::default(),
             reset_delay: Duration::from_millis(250),
             boot_time: Duration::from_millis(150),

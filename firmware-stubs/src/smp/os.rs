@@ -21,9 +21,10 @@ pub(super) struct Clock {
     at: Duration,
 }
 
-/// Name, priority, stack size and most used so far, in words of four bytes as Zephyr tells them.
+/// Name, priority, stack size and most used so far, in words of four bytes as Zephyr tells them. A thread need not
+/// have a name.
 const TASKS: [(&str, u64, u64, u64); 4] =
-    [("main", 0, 512, 188), ("idle", 15, 80, 24), ("sysworkq", 255, 256, 76), ("mcumgr smp", 3, 512, 301)];
+    [("main", 0, 512, 188), ("idle", 15, 80, 24), ("", 255, 256, 76), ("mcumgr smp", 3, 512, 301)];
 
 fn fail(code: u8) -> Fail {
     Fail::Group(Group::OS, code)
@@ -93,10 +94,10 @@ impl Device {
         let platform = self.options.identity.platform();
         let fields: [(char, &str); 9] = [
             ('s', "Zephyr"),
-            ('n', "zephyr"),
-            ('r', "v4.4.0"),
+            ('n', "unknown"),
+            ('r', "684c9e8f32e4"),
             ('v', "4.4.0"),
-            ('b', "Thu Jan  1 00:00:00 1970"),
+            ('b', "Wed Jun  3 22:19:37 2026"),
             ('m', "arm"),
             ('p', "cortex-m4"),
             ('i', &platform),

@@ -5,20 +5,21 @@ use super::device::Device;
 use super::error::{Fail, rc};
 use protocols::smp::Group;
 
-const INVALID_GROUP: u8 = 2;
+const INVALID_STAT_NAME: u8 = 3;
 const INDEX_TOO_LARGE: u8 = 4;
 
 const STATISTICS: [&str; 3] = ["smp_svr_stats", "flash", "supply"];
 
-/// Groups in the order of registration, with the name and number of handlers that the details command tells.
+/// Groups in the order in which Zephyr 4.4's native server lists them, with the name and number of handlers that the
+/// details command tells.
 const GROUPS: [(Group, &str, u64); 8] = [
-    (Group::OS, "os mgmt", 9),
-    (Group::IMAGE, "img mgmt", 7),
-    (Group::STATISTICS, "stat mgmt", 2),
-    (Group::SETTINGS, "settings mgmt", 4),
-    (Group::FS, "fs mgmt", 5),
-    (Group::SHELL, "shell mgmt", 1),
     (Group::ENUMERATION, "enum mgmt", 4),
+    (Group::FS, "fs mgmt", 5),
+    (Group::IMAGE, "img mgmt", 7),
+    (Group::OS, "os mgmt", 9),
+    (Group::SETTINGS, "settings mgmt", 4),
+    (Group::SHELL, "shell mgmt", 1),
+    (Group::STATISTICS, "stat mgmt", 2),
     (Group::ZEPHYR_BASIC, "zephyr basic mgmt", 1),
 ];
 
@@ -29,7 +30,7 @@ impl Device {
             "smp_svr_stats" => vec![("ticks", self.uptime().as_secs()), ("requests", self.ram.requests)],
             "flash" => vec![("written", self.flash.stored()), ("failed", 0)],
             "supply" => vec![("mv", 3300), ("brownouts", 0)],
-            _ => return Err(Fail::Group(Group::STATISTICS, INVALID_GROUP)),
+            _ => return Err(Fail::Group(Group::STATISTICS, INVALID_STAT_NAME)),
         };
         let mut out = Out::new();
         out.text("name", name).key("fields").begin_map();

@@ -46,7 +46,7 @@ pub fn run(options: Options, ready: impl FnOnce(&Path)) -> Result<End, Error> {
     };
     let pty = Pty::open(link.as_deref())?;
     ready(pty.address());
-    match Bench::new(device, &pty).serve(&pty, &signals) {
+    match Bench::new(device).serve(&pty, &signals) {
         Ok(()) => Ok(End::Asked),
         Err(Stop::PowerLost) => Ok(End::PowerLost),
         Err(Stop::Broken(error)) => Err(error),
@@ -89,7 +89,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(device: Device, _pty: &Pty) -> Self {
+    fn new(device: Device) -> Self {
         let now = now();
         let options = device.options();
         Self {
@@ -148,6 +148,7 @@ impl Bench {
             }
         }
         self.work(now)?;
+        self.device.idle(now.saturating_duration_since(self.started))?;
         if let Some(chatter) = &mut self.chatter
             && self.next_chat <= now
             && self.deaf_until <= now
@@ -249,6 +250,7 @@ impl Bench {
             self.transmitter.next_due(),
             self.chatter.as_ref().map(|_| self.next_chat.max(self.deaf_until)),
             self.blocked_since.map(|since| since + PATIENCE),
+            self.device.closes_at().map(|at| self.started + at),
         ]
         .into_iter()
         .flatten()

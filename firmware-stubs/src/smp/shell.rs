@@ -41,7 +41,8 @@ impl Device {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (output, ret) = self.run(&words);
         let mut out = Out::new();
-        out.text("o", &output).int("ret", ret);
+        // The shell ends the command line first, and its lines as a terminal wants them.
+        out.text("o", &format!("\r\n{}", output.replace('\n', "\r\n"))).int("ret", ret);
         Ok(out)
     }
 
@@ -58,7 +59,8 @@ impl Device {
             ["kernel", ..] => (KERNEL_HELP.to_owned(), HELP_PRINTED),
             ["hwinfo", "devid"] => (self.device_id(), 0),
             ["hwinfo", ..] => (HWINFO_HELP.to_owned(), HELP_PRINTED),
-            [unknown, ..] => (format!("{unknown}: command not found\n"), ENOEXEC),
+            // An error is red: escape sequences come with it.
+            [unknown, ..] => (format!("\x1b[1;31m{unknown}: command not found\n\x1b[m"), ENOEXEC),
         }
     }
 
