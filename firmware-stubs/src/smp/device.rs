@@ -9,7 +9,8 @@ use super::fs::Transfer;
 use super::images::Upload;
 use super::settings::{Entries, Values};
 use super::slots::Slots;
-use super::{Fault, Options, image, os, report};
+use super::{Fault, Options, os, report};
+use protocols::mcuboot::{ImageBuilder, Version};
 use protocols::smp::{Group, Header, HeaderError, Op};
 use std::fs::{self, File};
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Device {
             path: folder.clone(),
             why: "another process runs on it; give each unit its own folder".into(),
         })?;
-        let factory = image::build((1, 0, 0, 0), &factory_body(&options));
+        let factory = factory_image(&options)?;
         let mut device = Self {
             flash: Flash::new(&options),
             slots: Slots::open(folder, &options, &factory)?,
@@ -260,8 +261,11 @@ const fn too_long(group: Group) -> u8 {
     }
 }
 
-/// Something that differs from model to model, as firmware does.
-fn factory_body(options: &Options) -> Vec<u8> {
+/// What a unit leaves the factory with: version 1.0.0 of something that differs from model to model.
+fn factory_image(options: &Options) -> Result<Vec<u8>, Error> {
+    const BODY: usize = 4096;
     let name = format!("factory firmware of {}\n", options.identity.platform());
-    name.bytes().cycle().take(4096).collect()
+    let body: Vec<u8> = name.bytes().cycle().take(BODY).collect();
+    let version = Version { major: 1, ..Version::default() };
+    ImageBuilder::new(version).build(&body).map_err(|error| Error::Options(error.to_string()))
 }

@@ -86,7 +86,8 @@ impl Device {
             Some(unsaved) => unsaved.len() as u64,
             None => self.files.len(&transfer.name)?,
         };
-        if self.files.free() < data.len() as u64 {
+        let unsaved = transfer.unsaved.as_ref().map_or(0, |content| content.len() as u64);
+        if self.files.free() < unsaved + data.len() as u64 {
             // The old content is cut off before the new is refused.
             if at == 0 {
                 self.files.write_at(&transfer.name, 0, &[])?;

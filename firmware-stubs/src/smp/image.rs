@@ -88,36 +88,19 @@ pub(super) fn is_valid(slot: &[u8]) -> bool {
     })
 }
 
-/// An image that [`is_valid`] accepts, signed by nobody.
-pub(super) fn build(version: Version, body: &[u8]) -> Vec<u8> {
-    let mut image = Vec::with_capacity(HEADER_LEN + body.len() + 40);
-    image.extend(MAGIC.to_le_bytes());
-    image.extend(0u32.to_le_bytes());
-    image.extend((HEADER_LEN as u16).to_le_bytes());
-    image.extend(0u16.to_le_bytes());
-    image.extend((body.len() as u32).to_le_bytes());
-    image.extend(0u32.to_le_bytes());
-    image.extend([version.0, version.1]);
-    image.extend(version.2.to_le_bytes());
-    image.extend(version.3.to_le_bytes());
-    image.extend(0u32.to_le_bytes());
-    image.extend(body);
-    let hash = Sha256::digest(&image);
-    image.extend(TLV_INFO.to_le_bytes());
-    image.extend(40u16.to_le_bytes());
-    image.extend(TLV_SHA256.to_le_bytes());
-    image.extend(32u16.to_le_bytes());
-    image.extend(hash);
-    image
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocols::mcuboot::{ImageBuilder, TlvKind, TlvSection, Version};
+
+    fn build(body: &[u8]) -> Vec<u8> {
+        let version = Version { major: 1, minor: 2, revision: 3, build: 4 };
+        ImageBuilder::new(version).build(body).unwrap()
+    }
 
     #[test]
     fn a_built_image_is_valid_and_any_changed_byte_makes_it_not() {
-        let image = build((1, 2, 3, 4), b"firmware");
+        let image = build(b"firmware");
         let info = inspect(&image).unwrap();
         assert_eq!(info.version_text(), "1.2.3.4");
         assert!(is_valid(&image));
@@ -129,6 +112,16 @@ mod tests {
             assert!(!is_valid(&worn), "byte {at}");
         }
         assert!(!is_valid(&image[..image.len() - 1]));
+    }
+
+    #[test]
+    fn protected_trailers_and_long_headers_are_hashed_too() {
+        let builder = ImageBuilder::new(Version::default()).header_size(512);
+        let mut image = builder.tlv(TlvSection::Protected, TlvKind(0x50), [7; 5]).build(b"firmware").unwrap();
+        assert!(is_valid(&image));
+        let protected = 512 + b"firmware".len() + 8;
+        image[protected] ^= 1;
+        assert!(!is_valid(&image));
     }
 
     proptest::proptest! {
