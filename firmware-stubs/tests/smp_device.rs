@@ -3,6 +3,8 @@
 //! Requests are made, and answers read, with the station's codec; the device side has its own. So a mistake in one
 //! of them shows.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use firmware_stubs::smp::{Device, Durability, Effect, Fault, Options, Reply, Stop};
 use protocols::mcuboot::{ImageBuilder, Version as ImageVersion};
 use protocols::smp::message::{Bytes, Message, ReplyError, Request, encode_request};
