@@ -9,7 +9,7 @@ use super::report::{Failure, Result, Voice};
 use crate::clock::{Clock, SystemClock};
 use crate::device::{Bay, Cancel, Driver, Op};
 use crate::error::{Error, Kind};
-use crate::station::{self, Capture, Machine, PortBay, Selector, Target, World};
+use crate::station::{self, Capture, Machine, Office, PortBay, Selector, Target, World};
 
 /// What every command takes.
 #[derive(Debug, Args)]
@@ -61,6 +61,17 @@ impl Context {
             cancel: Cancel::default(),
             global,
         }
+    }
+
+    /// The station's papers; says so when it put something in order.
+    pub(super) fn office(&self) -> Result<Office, Error> {
+        let root = std::env::var_os("HARDWIRE_HOME").filter(|root| !root.is_empty()).map(PathBuf::from);
+        let office = Office::open(root, &*self.clock)?;
+        for record in &office.recovered {
+            self.voice
+                .say(format_args!("note: run {} had been interrupted; sealed as record {}", record.run, record.digest));
+        }
+        Ok(office)
     }
 
     /// The machine as `units` bays will see it.

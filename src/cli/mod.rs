@@ -5,6 +5,8 @@ mod context;
 mod detect;
 pub mod exit;
 mod info;
+mod ledger;
+mod profile;
 pub mod report;
 mod stub;
 
@@ -52,6 +54,8 @@ Environment:
 enum Command {
     Detect(detect::Detect),
     Info(info::Info),
+    Profile(profile::ProfileCommand),
+    Ledger(ledger::LedgerCommand),
     Stub(Box<stub::Stub>),
     Completions(completions::Completions),
 }
@@ -71,6 +75,8 @@ fn run(cli: Cli) -> Exit {
     let outcome: Outcome = match cli.command {
         Command::Detect(command) => command.run(&cx),
         Command::Info(command) => command.run(&cx),
+        Command::Profile(command) => command.run(&cx),
+        Command::Ledger(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),
         Command::Completions(command) => command.run(&cx, &mut Cli::command()),
     };

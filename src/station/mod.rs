@@ -5,6 +5,7 @@ mod bay;
 mod fake;
 pub mod fleet;
 mod machine;
+mod office;
 mod probe;
 mod resolve;
 pub mod selector;
@@ -12,6 +13,7 @@ mod watch;
 
 pub use bay::PortBay;
 pub use machine::{Capture, Machine, World, signatures};
+pub use office::Office;
 pub use probe::probe;
 pub use resolve::{Target, only_one, resolve, resolve_any};
 pub use selector::{Place, Selector};

@@ -6,4 +6,6 @@ mod support;
 mod detect;
 mod help;
 mod info;
+mod ledger;
+mod profile;
 mod usage;
