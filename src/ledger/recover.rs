@@ -29,19 +29,30 @@ const OWN: [&str; 10] = ["format", "station", "seq", "previous", "kind", "run", 
 /// Journals of runs that live are left alone. Several processes may recover at once; each run gets one record.
 ///
 /// # Errors
-/// `storage`: journals cannot be read, or the ledger cannot be written; what was not sealed stays for the next time.
+/// `storage`: a journal cannot be read or removed (the others are sealed all the same), or the ledger cannot be
+/// written. What was not sealed stays for the next time.
 pub fn recover(home: &Home, now: Timestamp) -> Result<Vec<Sealed>> {
-    let dead = dead(&home.journals()).map_err(|e| durable::storage("journals of earlier runs cannot be read", e))?;
-    if dead.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut ledger = Ledger::open(home)?;
-    let mut added = Vec::new();
-    for Dead { run, path, mut file } in dead {
-        let doing = |e| durable::storage(format!("the journal of the run {run} cannot be sealed"), e);
-        let held = Held::read(&mut file).map_err(doing)?;
+    let dir = home.journals();
+    let mut paths = journals(&dir).map_err(|e| durable::storage("journals of earlier runs cannot be read", e))?;
+    paths.sort();
+    let mut ledger = None;
+    let (mut added, mut failed) = (Vec::new(), None);
+    for (path, run) in paths {
+        let read = take_over(&dir, &path).and_then(|file| file.map(Held::read).transpose());
+        let held = match read {
+            Ok(Some(held)) => held,
+            Ok(None) => continue,
+            Err(error) => {
+                failed.get_or_insert(durable::storage(format!("the journal of the run {run} cannot be read"), error));
+                continue;
+            }
+        };
         // Nothing whole in it: the power failed before the run began.
         if held.header.is_some() || held.whole > 0 {
+            let ledger = match &mut ledger {
+                Some(ledger) => ledger,
+                none => none.insert(Ledger::open(home)?),
+            };
             let sealed = match &held.draft {
                 Some(draft) if draft.run == run && draft.statement(home.station(), 1, None).is_ok() => {
                     ledger.append(draft)
@@ -52,43 +63,46 @@ pub fn recover(home: &Home, now: Timestamp) -> Result<Vec<Sealed>> {
                 added.push(sealed);
             }
         }
-        durable::remove(&path).map_err(doing)?;
-    }
-    Ok(added)
-}
-
-/// A journal that this process has locked, because nobody else had.
-struct Dead {
-    run: Uuid,
-    path: PathBuf,
-    file: File,
-}
-
-fn dead(dir: &Path) -> io::Result<Vec<Dead>> {
-    let _gate = durable::gate(dir)?;
-    let mut paths: Vec<PathBuf> = fs::read_dir(dir)?.map(|entry| entry.map(|e| e.path())).collect::<io::Result<_>>()?;
-    paths.sort();
-    let mut dead = Vec::new();
-    for path in paths {
-        let run = path.file_stem().and_then(OsStr::to_str).and_then(|stem| Uuid::parse_str(stem).ok());
-        let Some(run) = run.filter(|_| path.extension() == Some(OsStr::new(EXTENSION))) else { continue };
-        // Sealed and removed between the listing and now.
-        let file = match OpenOptions::new().read(true).append(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            opened => opened?,
-        };
-        match file.try_lock() {
-            Ok(()) => dead.push(Dead { run, path, file }),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(error),
+        if let Err(error) = durable::remove(&path) {
+            failed.get_or_insert(durable::storage(format!("the journal of the run {run} cannot be removed"), error));
         }
     }
-    Ok(dead)
+    failed.map_or(Ok(added), Err)
+}
+
+/// The journals in `dir`, and whose they are; what is named otherwise is not ours.
+fn journals(dir: &Path) -> io::Result<Vec<(PathBuf, Uuid)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let run = path.file_stem().and_then(OsStr::to_str).and_then(|stem| Uuid::parse_str(stem).ok());
+        if let Some(run) = run.filter(|_| path.extension() == Some(OsStr::new(EXTENSION))) {
+            found.push((path, run));
+        }
+    }
+    Ok(found)
+}
+
+/// Opens and locks the journal at `path`; `None` when its run lives, or when it was sealed and removed meanwhile.
+fn take_over(dir: &Path, path: &Path) -> io::Result<Option<File>> {
+    // Whoever begins a journal holds the gate until it is locked.
+    let _gate = durable::gate(dir)?;
+    let file = match OpenOptions::new().read(true).append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// What a journal holds.
 #[derive(Default)]
 struct Held {
+    /// Keeps the journal ours until it is sealed.
+    lock: Option<File>,
     header: Option<Map<String, Value>>,
     entries: Vec<Value>,
     draft: Option<Draft>,
@@ -101,9 +115,9 @@ struct Held {
 }
 
 impl Held {
-    fn read(file: &mut File) -> io::Result<Held> {
+    fn read(file: File) -> io::Result<Held> {
         let mut bytes = Vec::new();
-        file.by_ref().take(MAX_JOURNAL).read_to_end(&mut bytes)?;
+        (&file).take(MAX_JOURNAL).read_to_end(&mut bytes)?;
         let mut held = Held { beyond: file.metadata()?.len().saturating_sub(MAX_JOURNAL), ..Held::default() };
         for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
             match line.strip_suffix(b"\n").and_then(read_line) {
@@ -114,6 +128,7 @@ impl Held {
                 None => held.unreadable += 1,
             }
         }
+        held.lock = Some(file);
         Ok(held)
     }
 

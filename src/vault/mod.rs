@@ -96,7 +96,7 @@ impl Vault {
     pub fn get_checked(&self, sha256: &Digest) -> Result<Object> {
         let mut object = self.get(sha256)?;
         object.check()?;
-        self.get(sha256)
+        Ok(object)
     }
 
     /// Whether the vault holds the object `sha256`; its bytes are not looked at.

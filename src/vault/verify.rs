@@ -1,6 +1,7 @@
 //! Whether the vault still holds what it was given.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 
 use super::Vault;
@@ -40,6 +41,26 @@ pub enum Damage {
         /// Where, and what is wrong with it.
         what: String,
     },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Object { sha256, backups } => {
+                write!(f, "the bytes of the object {sha256} are not those that were kept")?;
+                for (index, backup) in backups.iter().enumerate() {
+                    write!(f, "{} {backup}", if index == 0 { "; it is part of the backup" } else { "," })?;
+                }
+                Ok(())
+            }
+            Damage::Missing { sha256, backup, path } => {
+                let path = path.escape_debug();
+                write!(f, "the object {sha256} with {path} of the backup {backup} is missing or has another length")
+            }
+            Damage::Backup { id, why } => write!(f, "the backup {id} is damaged: {why}"),
+            Damage::Stray { what } => f.write_str(what),
+        }
+    }
 }
 
 /// What a verification found.

@@ -190,3 +190,19 @@ fn a_journal_refuses_floats_another_runs_record_and_a_second_beginning() {
     assert_eq!(journal.seal(&draft("TH-1")).unwrap_err().kind(), Kind::Invalid);
     assert_eq!(recover(&home, at(9)).unwrap().len(), 1);
 }
+
+#[test]
+fn one_journal_that_cannot_be_read_does_not_keep_the_others_waiting() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path());
+    let runs: Vec<Uuid> = (0..3).map(|_| begun(&home).1).collect();
+    fs::create_dir(home.journals().join(format!("{}.jsonl", Uuid::nil()))).unwrap();
+    fs::write(home.journals().join("note.txt"), "not a journal").unwrap();
+    let error = recover(&home, at(9)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Storage);
+    let ledger = Ledger::open(&home).unwrap();
+    for run in runs {
+        assert_eq!(ledger.get(&run.to_string()).unwrap().outcome, "error");
+    }
+    assert_eq!(journals(&home), 1);
+}

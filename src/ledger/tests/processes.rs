@@ -60,8 +60,23 @@ fn part_fill_journal() {
     journal.append(&json!({"event": "short"}), Durability::Now).unwrap();
 }
 
+/// Not a test: one run after the other, each said when it is begun and when its record is durable, until killed.
+#[test]
+fn part_run_on() {
+    let Some(root) = std::env::var_os(PART) else { return };
+    let home = home(Path::new(&root)).with_ledger_wait(Duration::from_secs(20));
+    for _ in 0..10_000 {
+        let run = Uuid::new_v4();
+        let mut journal = Journal::create(&home, run, json!({"serial": "TH-9"})).unwrap();
+        println!("begun {run}");
+        journal.append(&json!({"event": "step-started", "step": "1-files"}), Durability::Now).unwrap();
+        journal.seal(&Draft { run, ..draft("TH-9") }).unwrap();
+        println!("sealed {run}");
+    }
+}
+
 fn play(part: &str, root: &Path, before: &str) -> Output {
-    let script = format!("{before} exec \"$0\" --exact ledger::tests::processes::{part} --nocapture");
+    let script = format!("{before} \"$0\" --exact ledger::tests::processes::{part} --nocapture");
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg(std::env::current_exe().unwrap()).env(PART, root);
     command.output().unwrap()
@@ -94,7 +109,7 @@ fn threads_append_one_chain() {
 fn processes_that_begin_on_an_empty_home_append_one_chain() {
     let root = tempfile::tempdir().unwrap();
     let outputs: Vec<Output> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| play("part_append", root.path(), ""))).collect();
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| play("part_append", root.path(), "exec"))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     for output in outputs {
@@ -110,7 +125,7 @@ fn a_killed_process_is_sealed_once_by_two_that_recover_at_once() {
     let root = tempfile::tempdir().unwrap();
     let home = home(root.path()).with_ledger_wait(Duration::from_secs(20));
     for _ in 0..3 {
-        assert!(!play("part_die", root.path(), "").status.success());
+        assert!(!play("part_die", root.path(), "exec").status.success());
     }
     assert_eq!(journals(&home), 3);
     let barrier = std::sync::Barrier::new(4);
@@ -128,10 +143,41 @@ fn a_killed_process_is_sealed_once_by_two_that_recover_at_once() {
     assert!(records.iter().all(|r| r.outcome == "error" && r.serial.as_deref() == Some("TH-9")));
 }
 
+/// Kills at whatever moment it happens to be: what was said to be begun or sealed is so, once.
+#[test]
+#[cfg(target_os = "linux")]
+fn killed_at_any_moment_every_run_has_one_record() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path()).with_ledger_wait(Duration::from_secs(20));
+    let mut recovered = 0;
+    let mut records = 0;
+    // A slow disk needs more of them.
+    for attempt in 0..60 {
+        let tenths = 1 + attempt % 4;
+        let output = play("part_run_on", root.path(), &format!("exec timeout -s KILL 0.{tenths}"));
+        recovered += recover(&home, at(9)).unwrap().len();
+        assert_eq!(journals(&home), 0);
+        let ledger = Ledger::open(&home).unwrap();
+        assert!(ledger.verify().unwrap().is_whole());
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let Some((said, run)) = line.split_once(' ').filter(|(_, run)| Uuid::parse_str(run).is_ok()) else {
+                continue;
+            };
+            let record = ledger.get(run).unwrap();
+            assert!(said != "sealed" || record.outcome == "pass");
+        }
+        records = ledger.list(&Filter::default()).unwrap().len();
+        if attempt >= 5 && records > 10 && recovered > 1 {
+            break;
+        }
+    }
+    assert!(records > 10 && recovered > 1, "{records} records, {recovered} of them recovered");
+}
+
 /// The shell's limit on a file's length stands for a full disk; the signal that comes with it is ignored, so that the
 /// write fails as it would there.
 #[cfg(unix)]
-const SMALL_DISK: &str = "trap '' XFSZ; ulimit -f 400;";
+const SMALL_DISK: &str = "trap '' XFSZ; ulimit -f 400; exec";
 
 #[test]
 #[cfg(unix)]
