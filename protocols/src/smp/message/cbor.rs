@@ -129,10 +129,6 @@ impl<'b> Reader<'b> {
         self.get(|d| d.datatype())
     }
 
-    pub(super) fn skip(&mut self) -> Result<(), DecodeError> {
-        self.get(minicbor::Decoder::skip)
-    }
-
     pub(super) fn unsigned(&mut self) -> Result<u64, DecodeError> {
         self.get(minicbor::Decoder::u64)
     }
@@ -184,22 +180,65 @@ impl<'b> Reader<'b> {
 
     /// The content of a string in one piece, whose head lies at the position.
     fn chunk(&mut self) -> Result<&'b [u8], DecodeError> {
-        let (input, at) = (self.0.input(), self.0.position());
-        let short = || DecodeError::Invalid { at, what: "string cut short".to_owned() };
-        let head = *input.get(at).ok_or_else(short)?;
-        let (len, start) = match head & 0x1f {
-            small @ 0..=23 => (u64::from(small), at + 1),
-            width @ 24..=27 => {
-                let width = 1_usize << (width - 24);
-                let digits = input.get(at + 1..at + 1 + width).ok_or_else(short)?;
-                (digits.iter().fold(0, |value, digit| value << 8 | u64::from(*digit)), at + 1 + width)
-            }
-            _ => return Err(self.invalid("length of a string")),
-        };
-        let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len)).ok_or_else(short)?;
-        let content = input.get(start..end).ok_or_else(short)?;
-        self.0.set_position(end);
+        let len = self.head()?.argument.ok_or_else(|| self.invalid("a string in pieces within a string"))?;
+        self.take(len)
+    }
+
+    fn take(&mut self, len: u64) -> Result<&'b [u8], DecodeError> {
+        let rest = self.rest();
+        let content = usize::try_from(len).ok().and_then(|len| rest.get(..len));
+        let content = content.ok_or_else(|| self.invalid("cut short"))?;
+        self.0.set_position(self.0.position() + content.len());
         Ok(content)
+    }
+
+    /// What begins at the position, and go past its head.
+    fn head(&mut self) -> Result<Head, DecodeError> {
+        let [first] = *self.take(1)? else { return Err(self.invalid("cut short")) };
+        let argument = match first & 0x1f {
+            small @ 0..=23 => Some(u64::from(small)),
+            width @ 24..=27 => {
+                let digits = self.take(1 << (width - 24))?;
+                Some(digits.iter().fold(0, |value, digit| value << 8 | u64::from(*digit)))
+            }
+            31 => None,
+            _ => return Err(self.invalid("a reserved length")),
+        };
+        Ok(Head { major: first >> 5, argument })
+    }
+
+    /// Go past one value of any kind, without a look at what it holds and without recursion.
+    pub(super) fn skip(&mut self) -> Result<(), DecodeError> {
+        // Values still to come in each open container; `None` until a break.
+        let mut open: Vec<Option<u64>> = vec![Some(1)];
+        while let Some(left) = open.last_mut() {
+            match left {
+                Some(0) => {
+                    open.pop();
+                    continue;
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            let indefinite = left.is_none();
+            let Head { major, argument } = self.head()?;
+            match (major, argument) {
+                (0 | 1, Some(_)) | (7, Some(_)) => {}
+                (2 | 3, Some(len)) => {
+                    self.take(len)?;
+                }
+                (4, Some(count)) => open.push(Some(count)),
+                (5, Some(count)) => open.push(Some(count.saturating_mul(2))),
+                // A tag stands before the value that it belongs to.
+                (6, Some(_)) => open.push(Some(1)),
+                (2..=5, None) => open.push(None),
+                (7, None) if indefinite => {
+                    open.pop();
+                }
+                _ => return Err(self.invalid("a break or length out of place")),
+            }
+        }
+        Ok(())
     }
 
     /// Whether another entry follows in a container that announced `announced` entries and gave `read`.
@@ -254,6 +293,12 @@ impl<'b> Reader<'b> {
     ) -> Result<(), DecodeError> {
         if bytes.is_empty() { Ok(()) } else { Self::new(bytes).map(entry) }
     }
+}
+
+/// First byte of a value and the number behind it; `None` for "until the break".
+struct Head {
+    major: u8,
+    argument: Option<u64>,
 }
 
 /// Something that stands in a message and can be written and read.

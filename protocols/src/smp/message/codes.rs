@@ -177,8 +177,10 @@ pub fn of_group(group: Group, code: i64) -> Option<&'static Code> {
 pub fn nearest_common(group: Group, code: i64) -> i64 {
     match (group, code) {
         (Group::OS, os::NO_ANSWER) | (Group::FS, fs::NOT_FOUND | fs::MOUNT_POINT_NOT_FOUND) => common::NOT_FOUND,
-        (Group::SETTINGS, settings::KEY_NOT_FOUND | settings::ROOT_KEY_NOT_FOUND) => common::NOT_FOUND,
-        (Group::IMAGE, image::NO_IMAGE) | (Group::STATISTICS, statistics::INVALID_GROUP) => common::NOT_FOUND,
+        (Group::SETTINGS, settings::KEY_NOT_FOUND) => common::NOT_FOUND,
+        (Group::IMAGE, image::NO_IMAGE) | (Group::STATISTICS, statistics::INVALID_GROUP | statistics::INVALID_NAME) => {
+            common::NOT_FOUND
+        }
         (Group::OS, os::INVALID_FORMAT) | (Group::SETTINGS, settings::KEY_TOO_LONG) => common::INVALID,
         (Group::IMAGE, image::HASH_NOT_FOUND | image::INVALID_SLOT | image::INVALID_OFFSET..=image::INVALID_HASH) => {
             common::INVALID

@@ -4,6 +4,7 @@
 //! we do not know are skipped, codes that we do not know are kept, and everything may come as definite or indefinite
 //! CBOR. Specification: <https://docs.zephyrproject.org/latest/services/device_mgmt/smp_groups/>.
 
+mod catalogue;
 mod cbor;
 pub mod codes;
 pub mod enumeration;
@@ -16,9 +17,12 @@ mod refusal;
 pub mod settings;
 pub mod shell;
 pub mod statistics;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod zephyr;
 
+pub use catalogue::{COMMANDS, Command};
 pub use cbor::{DecodeError, MAX_ITEMS, Reader, Value, Writer};
 pub use refusal::{Origin, Refusal};
 pub use text::{Bytes, Text, TextOrBytes};
@@ -132,12 +136,13 @@ pub fn encode_reply<R: Request>(reply: &R::Reply, request: &Header) -> Result<Ve
     envelope(answering(request), reply)
 }
 
-/// A refusal of a request with the header `request`, in the error shape of the version it was asked in.
+/// A refusal of a request with the header `request`, in the error shape of the version it was asked in: see
+/// [`Refusal::in_version`].
 ///
 /// # Errors
 /// [`MessageTooLong`] when the body does not fit the header's length field (a very long reason).
 pub fn encode_refusal(refusal: &Refusal, request: &Header) -> Result<Vec<u8>, MessageTooLong> {
-    envelope(answering(request), refusal)
+    envelope(answering(request), &refusal.clone().in_version(request.version))
 }
 
 fn answering(request: &Header) -> Header {

@@ -52,3 +52,6 @@ impl Framing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

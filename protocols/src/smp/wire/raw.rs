@@ -48,9 +48,11 @@ impl RawDeframer {
     /// The header at the front of the buffer, if the bytes there can be one.
     fn plausible(&self) -> Option<Header> {
         let header = Header::parse(&self.buffer).ok()?;
-        // Flags are reserved and zero in every known server; without that check noise is hardly ever found out.
-        let fits = Header::LEN + usize::from(header.len) <= self.max_message;
-        (header.flags == 0 && fits).then_some(header)
+        // Flags are reserved and zero in every known server, and every body is a CBOR map: without these noise is
+        // hardly ever found out.
+        let fits = (1..=self.max_message.saturating_sub(Header::LEN)).contains(&usize::from(header.len));
+        let is_map = self.buffer.get(Header::LEN).is_none_or(|first| first >> 5 == 5);
+        (header.flags == 0 && fits && is_map).then_some(header)
     }
 
     fn flush_noise(&mut self, out: &mut Vec<Received>) {
