@@ -55,7 +55,7 @@ impl Profile {
 pub struct LinkOptions {
     /// Bits a second.
     pub baud: Option<u32>,
-    /// Flow control: `none`, `hardware` or `software`.
+    /// Flow control: `none`, `rtscts` or `xonxoff`.
     pub flow: Option<String>,
     /// DTR: `keep`, `on` or `off`.
     pub dtr: Option<String>,

@@ -6,16 +6,20 @@
 
 mod artifact;
 mod document;
+mod draft;
 mod facts;
 mod given;
 mod inputs;
 mod load;
+mod lock;
 pub mod model;
 mod node;
 mod prepare;
 mod read;
 mod read_step;
 mod resolve;
+mod schema;
+mod show;
 mod source;
 mod template;
 #[cfg(test)]
@@ -23,8 +27,12 @@ mod tests;
 mod value;
 
 pub use document::{From, Input, LinkOptions, Profile};
+pub use draft::new;
 pub use facts::{Facts, Fit, Match};
 pub use given::{Given, UnitNames};
 pub use inputs::{InputValue, Inputs, Prompt, Sources};
 pub use load::{load, load_text};
+pub use lock::{Locked, lock};
 pub use prepare::Prepared;
+pub use schema::schema;
+pub use show::Shown;

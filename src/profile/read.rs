@@ -163,7 +163,7 @@ fn usb_id(node: &Node, text: &str) -> Result<String> {
 }
 
 fn read_link(node: &Node) -> Result<LinkOptions> {
-    const FLOW: [(&str, &str); 3] = [("none", "none"), ("hardware", "hardware"), ("software", "software")];
+    const FLOW: [(&str, &str); 3] = [("none", "none"), ("rtscts", "rtscts"), ("xonxoff", "xonxoff")];
     const LINE: [(&str, &str); 3] = [("keep", "keep"), ("on", "on"), ("off", "off")];
     let fields = node.fields("`link`", &LINK)?;
     let choose = |key: &str, choices: &[(&str, &'static str)]| -> Result<Option<String>> {
@@ -171,6 +171,11 @@ fn read_link(node: &Node) -> Result<LinkOptions> {
         node.map(|n| n.choice(&format!("`link.{key}`"), choices).map(str::to_owned)).transpose()
     };
     let baud = fields.get("baud").map(|n| n.int("`link.baud`", 50, 20_000_000)).transpose()?;
+    if let (Some("rtscts"), Some(rts)) = (fields.get("flow").and_then(|n| n.raw_text("").ok()), fields.get("rts"))
+        && rts.raw_text("").is_ok_and(|rts| rts != "keep")
+    {
+        return Err(rts.at.error("with `flow: rtscts` the port itself moves the RTS line; leave `rts` away"));
+    }
     Ok(LinkOptions {
         baud: baud.and_then(|n| u32::try_from(n).ok()),
         flow: choose("flow", &FLOW)?,
@@ -271,7 +276,7 @@ fn read_artifact(name: &str, node: &Node) -> Result<ArtifactSpec> {
 }
 
 /// A file beside the profile or below it, so that a profile and its files can move together.
-fn beside(node: &Node, file: &str) -> Result<PathBuf> {
+pub(super) fn beside(node: &Node, file: &str) -> Result<PathBuf> {
     let shown = file.escape_debug();
     for part in Path::new(file).components() {
         match part {

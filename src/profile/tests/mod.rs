@@ -3,7 +3,10 @@
 mod errors;
 mod hostile;
 mod inputs;
+mod lock;
 mod resolve;
+mod schema;
+mod ships;
 
 use std::path::PathBuf;
 
