@@ -5,16 +5,17 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{FlushArg, SetArg, cfmakeraw, tcflush, tcgetattr, tcsetattr};
 use nix::unistd::ttyname;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A raw pseudo-terminal, and perhaps a link to it.
 pub(super) struct Pty {
     device: File,
     /// Kept open so that a client may close its end and come back.
-    client: OwnedFd,
+    client: File,
     path: PathBuf,
     link: Option<PathBuf>,
 }
@@ -32,7 +33,7 @@ impl Pty {
         let flags = OFlag::from_bits_retain(fcntl(&master, FcntlArg::F_GETFL).map_err(failed("set up"))?);
         fcntl(&master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map_err(failed("set up"))?;
         let path = ttyname(&slave).map_err(failed("named"))?;
-        let mut pty = Self { device: File::from(master), client: slave, path, link: None };
+        let mut pty = Self { device: File::from(master), client: File::from(slave), path, link: None };
         if let Some(link) = link {
             pty.place_link(link).map_err(|source| Error::Terminal { doing: "linked", source })?;
             pty.link = Some(link.to_owned());
@@ -73,6 +74,20 @@ impl Pty {
             Ok(count) => Ok(count),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
             Err(source) => Err(Error::Terminal { doing: "written", source }),
+        }
+    }
+
+    /// Give the terminal free again when a client was killed while it held it for itself (`TIOCEXCL`).
+    ///
+    /// A real port forgets that with its last close; this one never sees a last close, so nobody but root could open
+    /// it any more. A client that is alive holds a lock on it besides (`flock`), as careful ones do.
+    pub(super) fn release_if_abandoned(&self) {
+        let flags = (OFlag::O_NOCTTY | OFlag::O_NONBLOCK).bits();
+        let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&self.path);
+        if opened.is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) && self.client.try_lock().is_ok() {
+            tracing::debug!("a client is gone that held the terminal for itself");
+            let _ = rustix::termios::ioctl_tiocnxcl(&self.client);
+            let _ = self.client.unlock();
         }
     }
 

@@ -69,6 +69,10 @@ impl Signals {
 /// How long the line waits for a client that does not read before bytes are lost, as they are without a listener.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How soon into a silence the line looks whether its client is still there, and how often when it lasts.
+const SOONEST_LOOK: Duration = Duration::from_millis(20);
+const LATEST_LOOK: Duration = Duration::from_secs(1);
+
 struct Bench {
     device: Device,
     started: Instant,
@@ -86,6 +90,9 @@ struct Bench {
     /// Bytes that the client's end has no room for yet, and since when it took none.
     unsent: Vec<u8>,
     blocked_since: Option<Instant>,
+    /// When the client last wrote, and when to look again whether it is still there.
+    heard: Instant,
+    next_look: Instant,
 }
 
 impl Bench {
@@ -104,6 +111,8 @@ impl Bench {
             next_chat: now + Chatter::INTERVAL,
             unsent: Vec::new(),
             blocked_since: None,
+            heard: now,
+            next_look: now + SOONEST_LOOK,
             device,
         }
     }
@@ -116,6 +125,10 @@ impl Bench {
             let now = now();
             self.advance(now)?;
             self.give_output(pty, now)?;
+            if self.next_look <= now {
+                pty.release_if_abandoned();
+                self.next_look = now + (now - self.heard).clamp(SOONEST_LOOK, LATEST_LOOK);
+            }
             if Self::asked_to_end(self.sleep(pty, signals, stdin)?, signals, stdin) {
                 return Ok(());
             }
@@ -129,7 +142,10 @@ impl Bench {
             if count == 0 {
                 break;
             }
-            self.receiver.push(now(), &buffer[..count]);
+            let now = now();
+            self.receiver.push(now, &buffer[..count]);
+            self.heard = now;
+            self.next_look = now + SOONEST_LOOK;
         }
         Ok(())
     }
@@ -250,6 +266,7 @@ impl Bench {
             self.transmitter.next_due(),
             self.chatter.as_ref().map(|_| self.next_chat.max(self.deaf_until)),
             self.blocked_since.map(|since| since + PATIENCE),
+            Some(self.next_look),
             self.device.closes_at().map(|at| self.started + at),
         ]
         .into_iter()
