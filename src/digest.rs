@@ -1,5 +1,7 @@
 //! Checksums: what was expected and what was observed, comparable and printable.
 
+pub mod canonical;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

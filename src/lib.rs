@@ -3,7 +3,6 @@
 //! Data flows one way: profile in, plan, run, evidence out. ARCHITECTURE.md has the map.
 #![forbid(unsafe_code)]
 
-pub mod canonical;
 pub mod cli;
 pub mod clock;
 pub mod detect;

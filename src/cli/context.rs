@@ -9,6 +9,7 @@ use super::report::{Failure, Result, Voice};
 use crate::clock::{Clock, SystemClock};
 use crate::device::{Bay, Cancel, Driver, Op};
 use crate::error::{Error, Kind};
+use crate::home::Home;
 use crate::station::{self, Capture, Machine, Office, PortBay, Selector, Target, World};
 
 /// What every command takes.
@@ -53,6 +54,11 @@ pub(super) struct Context {
     pub(super) global: Global,
 }
 
+/// Where the user wants the station's home.
+fn root() -> Option<PathBuf> {
+    std::env::var_os("HARDWIRE_HOME").filter(|root| !root.is_empty()).map(PathBuf::from)
+}
+
 impl Context {
     pub(super) fn new(global: Global) -> Context {
         Context {
@@ -65,13 +71,17 @@ impl Context {
 
     /// The station's papers; says so when it put something in order.
     pub(super) fn office(&self) -> Result<Office, Error> {
-        let root = std::env::var_os("HARDWIRE_HOME").filter(|root| !root.is_empty()).map(PathBuf::from);
-        let office = Office::open(root, &*self.clock)?;
+        let office = Office::open(root(), &*self.clock)?;
         for record in &office.recovered {
             self.voice
                 .say(format_args!("note: run {} had been interrupted; sealed as record {}", record.run, record.digest));
         }
         Ok(office)
+    }
+
+    /// The station's home, with nothing put in order: what only looks must work when the ledger is damaged.
+    pub(super) fn home(&self) -> Result<Home, Error> {
+        Home::open(root())
     }
 
     /// The machine as `units` bays will see it.

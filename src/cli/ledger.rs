@@ -12,7 +12,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::report::{Outcome, Result, columns};
 use crate::error::{Error, Kind};
-use crate::ledger::{Filter, Record, RecordKind, Verification, verify_export};
+use crate::ledger::{self, Filter, Record, RecordKind, Verification, verify_export};
 
 /// Show, verify and export the records of this station
 ///
@@ -117,7 +117,7 @@ struct VerificationLine<'a> {
     head: Option<String>,
     station: Option<String>,
     missing: &'a [(u64, u64)],
-    damage: &'a [crate::ledger::Damage],
+    damage: &'a [ledger::Damage],
 }
 
 #[derive(Serialize)]
@@ -132,7 +132,7 @@ impl LedgerCommand {
         match self.action {
             Action::List(which) => list(cx, &which.filter()),
             Action::Show { record } => show(cx, &record),
-            Action::Verify { file: None } => report(cx, &cx.office()?.ledger()?.verify()?),
+            Action::Verify { file: None } => report(cx, &ledger::verify(&cx.home()?)?),
             Action::Verify { file: Some(file) } => {
                 let from = File::open(&file).map_err(|cause| unopened(&file, cause))?;
                 report(cx, &verify_export(from)?)

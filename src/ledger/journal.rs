@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::record::Draft;
 use super::store::{Ledger, Sealed};
-use crate::canonical;
+use crate::digest::canonical;
 use crate::error::{Error, Kind, Result};
 use crate::home::{Home, durable};
 

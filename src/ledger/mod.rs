@@ -21,7 +21,7 @@ pub use query::{Filter, OnceKey, Record};
 pub use record::{Draft, RecordKind, Subject};
 pub use recover::recover;
 pub use store::{Ledger, Sealed};
-pub use verify::{Damage, Verification, verify_export};
+pub use verify::{Damage, Verification, verify, verify_export};
 
 #[cfg(test)]
 mod tests;

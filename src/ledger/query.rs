@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use super::record::{RecordKind, time};
 use super::store::{Ledger, damaged};
-use crate::canonical;
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, canonical};
 use crate::error::{Error, Kind, Result};
 
 /// Which records; the default is all.

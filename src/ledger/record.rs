@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::canonical;
-use crate::digest::{Algorithm, Digest, sha256_hex};
+use crate::digest::{Algorithm, Digest, canonical, sha256_hex};
 use crate::error::{Error, Kind, Result};
 
 /// `_type` of every record (in-toto attestation framework, Statement v1).

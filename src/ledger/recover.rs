@@ -12,8 +12,7 @@ use uuid::Uuid;
 use super::journal::EXTENSION;
 use super::record::{Draft, RecordKind, Subject};
 use super::store::{Ledger, Sealed};
-use crate::canonical;
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, canonical};
 use crate::error::Result;
 use crate::home::{Home, durable};
 

@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use super::query::OnceKey;
 use super::record::{Draft, RecordKind, time};
-use crate::canonical;
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, canonical};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Home, durable};
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::digest::Digest;
 use crate::error::Kind;
-use crate::home::Home;
+use crate::home::{Home, durable};
 
 mod chain;
 mod dying;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use rusqlite::Row;
+use rusqlite::{ErrorCode, Row};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::record::{FORMAT, RecordKind, STATEMENT};
 use super::store::{Done, Ledger, TRIGGERS, done};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::home::durable;
+use crate::home::{Home, durable};
 
 /// The longest line that an export may have.
 const MAX_LINE: u64 = 64 << 20;
@@ -263,6 +263,32 @@ impl Ledger {
         into.flush().map_err(sink)?;
         Ok(count)
     }
+}
+
+/// Verifies the ledger of `home`, also when it is damaged so that it cannot be opened for anything else.
+///
+/// # Errors
+/// As [`Ledger::verify`].
+pub fn verify(home: &Home) -> Result<Verification> {
+    match Ledger::open(home) {
+        Ok(ledger) => ledger.verify(),
+        Err(error) if is_damage(&error) => {
+            let mut found = Verification { station: Some(home.station()), ..Verification::default() };
+            found.damaged(
+                None,
+                error.causes().into_iter().fold(error.to_string(), |all, cause| format!("{all}: {cause}")),
+            );
+            Ok(found)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether SQLite found that the file is not what it wrote.
+fn is_damage(error: &Error) -> bool {
+    let sqlite = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
+    let code = sqlite.and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Checks an export, or the part of one that a filter let through, without the ledger it came from. Records that follow

@@ -8,9 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Vault, names};
-use crate::canonical;
-use crate::device::Content as _;
-use crate::digest::{Algorithm, Digest, sha256_hex};
+use crate::digest::{Algorithm, Digest, canonical, sha256_hex};
 use crate::error::{Error, Kind, Result};
 use crate::home::durable;
 

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use super::incoming::hash;
-use crate::device::Content;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::home::durable;
@@ -54,6 +53,28 @@ impl Object {
         &self.sha256
     }
 
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills `buf` from `offset`. Not checked on the way: see [`Vault::get_checked`](super::Vault::get_checked).
+    ///
+    /// # Errors
+    /// The object cannot be read, or ends before `buf` is full.
+    pub fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        seek_to(&mut file, offset)?;
+        file.read_exact(buf)
+    }
+
     pub(super) fn check(&mut self) -> Result<()> {
         let file = self.file.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let stored =
@@ -80,18 +101,6 @@ impl Read for Object {
             return Err(io::Error::new(io::ErrorKind::InvalidData, damaged(&self.sha256)));
         }
         Ok(read)
-    }
-}
-
-impl Content for Object {
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        seek_to(&mut file, offset)?;
-        file.read_exact(buf)
     }
 }
 

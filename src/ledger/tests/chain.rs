@@ -284,6 +284,10 @@ fn a_newer_layout_is_left_alone() {
     assert!(error.to_string().contains("layout 2"), "{error}");
     fs::write(home.ledger(), b"not a database at all, but long enough to look at").unwrap();
     assert_eq!(Ledger::open(&home).unwrap_err().kind(), Kind::Storage);
+    // Nothing can be done with it, but it can be said to be damaged.
+    let found = verify(&home).unwrap();
+    assert_eq!(found.damage.len(), 1);
+    assert!(found.damage[0].what.contains("not a database"), "{found:?}");
 }
 
 fn export(records: usize, filter: &Filter) -> (Vec<u8>, Uuid) {
@@ -328,5 +332,28 @@ fn a_changed_dropped_or_moved_line_of_an_export_is_found() {
     assert!(!verify_export(cut).unwrap().is_sound());
     for garbage in [&b"\n"[..], b"{}\n", b"\xff\xfe", b"[[[[[[", b"{\"_type\":\"https://in-toto.io/Statement/v1\"}"] {
         assert!(!verify_export(garbage).unwrap().is_sound());
+    }
+}
+
+#[test]
+fn a_byte_flipped_on_the_disk_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path());
+    let mut ledger = Ledger::open(&home).unwrap();
+    for serial in ["A", "B", "C"] {
+        ledger.append(&draft(serial)).unwrap();
+    }
+    drop(ledger);
+    assert!(verify(&home).unwrap().is_whole());
+    let whole = fs::read(home.ledger()).unwrap();
+    let text = b"\"operator\":\"Ada\"";
+    let places: Vec<usize> = (0..whole.len() - text.len()).filter(|at| whole[*at..].starts_with(text)).collect();
+    assert_eq!(places.len(), 3);
+    for place in places {
+        let mut bytes = whole.clone();
+        bytes[place + text.len() - 2] ^= 1;
+        fs::write(home.ledger(), bytes).unwrap();
+        let found = verify(&home).unwrap();
+        assert_eq!((found.records, found.damage.len()), (3, 1), "{found:?}");
     }
 }

@@ -206,3 +206,22 @@ fn one_journal_that_cannot_be_read_does_not_keep_the_others_waiting() {
     }
     assert_eq!(journals(&home), 1);
 }
+
+/// A journal that was made before the gate was held could be sealed before it is locked.
+#[test]
+fn a_run_waits_to_begin_while_another_recovers() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path());
+    let recovering = durable::gate(&home.journals()).unwrap();
+    std::thread::scope(|scope| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let home = &home;
+        scope.spawn(move || tell.send(begun(home)).unwrap());
+        assert!(told.recv_timeout(Duration::from_millis(100)).is_err());
+        assert_eq!(journals(home), 0);
+        drop(recovering);
+        let (journal, run) = told.recv().unwrap();
+        assert!(recover(home, at(9)).unwrap().is_empty());
+        assert!(!journal.seal(&Draft { run, ..draft("TH-1") }).unwrap().before);
+    });
+}
