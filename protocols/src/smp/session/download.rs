@@ -5,6 +5,7 @@ use crate::smp::header::Header;
 use crate::smp::message::{DecodeError, Message, ReplyError, Request, fs};
 use crate::time::Moment;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Reading a file in pieces, several of them in flight once the unit has shown how long its pieces are.
 ///
@@ -34,6 +35,8 @@ pub struct FileDownload<'a> {
     pause_until: Option<Moment>,
     since: Option<Moment>,
     heard: Moment,
+    /// Recent slowest answer.
+    slowest: Duration,
     last_seq: u8,
     garbled_before: u64,
     report: bool,
@@ -48,6 +51,8 @@ pub struct FileDownloaded {
     pub content: Vec<u8>,
     /// How often something was lost and asked for again.
     pub losses: u32,
+    /// What the unit was found to take: see [`Uploaded::limits`](super::Uploaded::limits).
+    pub limits: Limits,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +110,7 @@ impl<'a> FileDownload<'a> {
             pause_until: None,
             since: None,
             heard: Moment::START,
+            slowest: Duration::ZERO,
             last_seq: 0,
             garbled_before,
             report: false,
@@ -123,7 +129,7 @@ impl<'a> FileDownload<'a> {
                     self.end = Some(Err(Cause::Busy { times: self.busy }));
                 }
                 self.pause_until = Some(now + self.policy.busy_pause);
-                self.window.lost(alongside);
+                self.window.lost(alongside.max(self.in_flight.len() + 1));
                 self.again(range);
             }
             Err(ReplyError::Refused(refusal)) => self.end = Some(Err(Cause::Refused(refusal))),
@@ -181,7 +187,7 @@ impl<'a> FileDownload<'a> {
         self.silences = 0;
         self.stalls = 0;
         self.busy = 0;
-        self.since = None;
+        self.since = Some(self.heard);
         self.window.answered();
         self.report = true;
     }
@@ -197,15 +203,27 @@ impl<'a> FileDownload<'a> {
         if self.shape.is_some() { self.policy.piece } else { self.policy.first }
     }
 
+    /// Time for the next answer. A unit that has answered quickly is asked again sooner, then ever later.
+    fn timeout(&self) -> Duration {
+        let most = self.patience().timeout;
+        if self.shape.is_none() {
+            return most;
+        }
+        let usual = (self.slowest * 4).max(self.policy.soonest);
+        usual.saturating_mul(1 << self.silences.min(16)).min(most)
+    }
+
     fn deadline(&self) -> Option<Moment> {
         let oldest = self.in_flight.front()?;
         let wire: usize = self.in_flight.iter().map(|request| request.wire).sum();
-        Some(oldest.sent.max(self.heard) + self.patience().timeout + self.line.time_for(wire))
+        Some(oldest.sent.max(self.heard) + self.timeout() + self.line.time_for(wire))
     }
 
-    fn on_timeout(&mut self) {
+    fn on_timeout(&mut self, now: Moment) {
         self.silences += 1;
-        if self.silences >= self.patience().tries {
+        let RetryPolicy { timeout, tries } = self.patience();
+        let waited = self.since.map_or(Duration::ZERO, |since| now.saturating_since(since));
+        if self.silences >= tries && (self.shape.is_none() || waited >= timeout.saturating_mul(tries)) {
             let garbled = self.line.garbled().saturating_sub(self.garbled_before);
             self.end = Some(Err(Cause::NoReply { garbled: u32::try_from(garbled).unwrap_or(u32::MAX) }));
             return;
@@ -307,6 +325,7 @@ impl Session for FileDownload<'_> {
                 }
             }
             if let Some(request) = self.in_flight.pop_front() {
+                self.slowest = now.saturating_since(request.sent).max(self.slowest * 7 / 8);
                 self.on_answer(now, &message, &request);
             }
         }
@@ -324,13 +343,14 @@ impl Session for FileDownload<'_> {
             return Step::Progress(Progress { done: self.received, total, sent: 0 });
         }
         if self.end.is_none() && self.deadline().is_some_and(|deadline| now >= deadline) {
-            self.on_timeout();
+            self.on_timeout(now);
         }
         match self.end.take() {
             Some(Ok(())) => {
                 self.over = true;
                 let content = std::mem::take(&mut self.content);
-                return Step::Done(FileDownloaded { content, losses: self.losses });
+                let limits = Limits { window: self.window.ceiling(), ..self.limits };
+                return Step::Done(FileDownloaded { content, losses: self.losses, limits });
             }
             Some(Err(cause)) => return self.fail(now, cause),
             None => {}

@@ -1,4 +1,4 @@
-use crate::smp::wire::CONSOLE_OVERHEAD;
+use crate::smp::wire::{CONSOLE_OVERHEAD, Framing};
 use std::time::Duration;
 
 /// How long to wait for an answer, and how often to ask.
@@ -73,6 +73,19 @@ impl Limits {
         let count = usize::try_from(buf_count).unwrap_or(usize::MAX);
         Self { message: size.saturating_sub(CONSOLE_OVERHEAD), window: count.clamp(1, Self::MAX_WINDOW) }
     }
+
+    /// These limits with messages that fit so many console lines; no change for raw framing.
+    ///
+    /// For units whose UART driver holds less than the protocol's buffers: a request that comes in one burst of more
+    /// lines is dropped without an answer. An echo of full length at the beginning tells.
+    #[must_use]
+    pub const fn within_lines(self, framing: Framing, lines: usize) -> Self {
+        let fits = match framing {
+            Framing::Console(line) => (line.payload() * lines).saturating_sub(CONSOLE_OVERHEAD),
+            Framing::Raw => return self,
+        };
+        if fits < self.message { Self { message: fits, ..self } } else { self }
+    }
 }
 
 impl Default for Limits {
@@ -86,8 +99,12 @@ impl Default for Limits {
 pub struct TransferPolicy {
     /// For the piece at offset 0, upon which a unit may erase a whole slot before it answers.
     pub first: RetryPolicy,
-    /// For every other piece. Tries count from the last progress.
+    /// For every other piece, counted from the last progress. A unit that has answered quickly so far is asked again
+    /// sooner than that, but not given up sooner than after all tries at full length.
     pub piece: RetryPolicy,
+    /// Least time before a piece is sent again. Flash that erases a sector, or a file system that collects garbage, now
+    /// and then takes some tenths of a second longer than usual.
+    pub soonest: Duration,
     /// Answers in a row that may bring no progress, such as an offset that we were at before.
     pub max_stalls: u32,
     /// How often in a row the unit may be busy.
@@ -102,17 +119,19 @@ impl TransferPolicy {
     pub const IMAGE: Self = Self {
         first: RetryPolicy::new(Duration::from_secs(40), 2),
         piece: RetryPolicy::new(Duration::from_millis(2500), 5),
+        soonest: Duration::from_millis(300),
         max_stalls: 8,
         max_busy: 40,
-        busy_pause: Duration::from_millis(100),
+        busy_pause: Duration::from_millis(50),
     };
 
     /// For files. Nothing is erased at once, but a file system may collect garbage at any piece.
     pub const FILE: Self = Self {
-        first: RetryPolicy::new(Duration::from_millis(5000), 3),
+        first: RetryPolicy::new(Duration::from_millis(2500), 5),
         piece: RetryPolicy::new(Duration::from_millis(2500), 5),
+        soonest: Duration::from_millis(300),
         max_stalls: 8,
         max_busy: 40,
-        busy_pause: Duration::from_millis(100),
+        busy_pause: Duration::from_millis(50),
     };
 }

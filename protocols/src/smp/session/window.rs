@@ -26,6 +26,11 @@ impl Window {
         self.size
     }
 
+    /// Most requests in flight that were not seen to be too many.
+    pub(super) fn ceiling(&self) -> usize {
+        self.ceiling
+    }
+
     pub(super) fn answered(&mut self) {
         self.clean = self.clean.saturating_add(1);
         if self.ceiling < self.max && self.clean >= self.raise_after {

@@ -38,6 +38,8 @@ pub(super) struct Bench {
     pub(super) turnaround: Duration,
     /// Requests that the unit holds at once, the one at work included; more are dropped.
     pub(super) buffers: usize,
+    /// A request that takes the last buffer is refused, for want of one to answer in.
+    pub(super) refuse_when_full: bool,
     pub(super) server: Server,
     fault: Box<dyn FnMut(usize) -> Fault>,
     pub(super) now: Duration,
@@ -68,6 +70,7 @@ impl Bench {
             latency: Duration::from_millis(1),
             turnaround: Duration::ZERO,
             buffers,
+            refuse_when_full: false,
             server: Server { limit, piece: limit.saturating_sub(40), word: 1, ..Server::default() },
             fault: Box::new(|_| Fault::None),
             now: Duration::from_secs(1),
@@ -154,7 +157,12 @@ impl Bench {
         self.unit_free = self.unit_free.max(arrival) + self.turnaround;
         self.held.push_back(self.unit_free);
         self.most_in_flight = self.most_in_flight.max(self.held.len());
+        let full = self.refuse_when_full && self.held.len() >= self.buffers;
         let answer = match fault {
+            _ if full => {
+                let header = Header::parse(message).unwrap();
+                Some(encode_refusal(&Refusal::common(codes::common::NO_MEMORY), &header).unwrap())
+            }
             Fault::Busy => {
                 let header = Header::parse(message).unwrap();
                 Some(encode_refusal(&Refusal::common(codes::common::NO_MEMORY), &header).unwrap())

@@ -138,6 +138,7 @@ impl Server {
         }
         if off > 0 && off != open.off {
             let at = open.off as u64;
+            // Forgets the length, so that the end will not be noticed.
             self.open = None;
             return Err(Refusal { at: Some(at), ..Refusal::group(Group::FS, codes::fs::OFFSET_NOT_VALID) });
         }

@@ -3,7 +3,8 @@ use crate::smp::header::Group;
 use crate::smp::message::Request as _;
 use crate::smp::message::codes;
 use crate::smp::session::{
-    Cause, Failure, FileDownload, FileUpload, Finish, ImageTarget, ImageUpload, Limits, TransferPolicy, Uploaded,
+    Cause, Failure, FileDownload, FileUpload, Finish, ImageTarget, ImageUpload, Limits, RetryPolicy, TransferPolicy,
+    Uploaded,
 };
 use crate::smp::wire::{FIRST_LINE, Framing, LineLength};
 use proptest::prelude::*;
@@ -49,6 +50,7 @@ fn survives(what: &str, fault: impl FnMut(usize) -> Fault + Clone + 'static) {
     let mut file = bench(fault.clone());
     upload_file(&mut file, &content).unwrap_or_else(|error| panic!("{what}: file {error}"));
     assert_eq!(file.server.files["/lfs/a"], content, "{what}: file");
+    assert!(file.server.open.is_none(), "{what}: closed, so that its hash is that of all of it");
 
     let mut read = bench(fault);
     read.server.files.insert("/lfs/a".into(), content.clone());
@@ -146,7 +148,8 @@ fn an_upload_that_was_cut_off_goes_on() {
     let failure = upload_image(&mut bench, &image, LIMITS).unwrap_err();
     let stored = bench.server.image.len() as u64;
     assert!(failure.at == Some(stored) && stored > 4000, "{failure}");
-    assert_eq!(failure.tries, TransferPolicy::IMAGE.piece.tries);
+    let RetryPolicy { timeout, tries } = TransferPolicy::IMAGE.piece;
+    assert!(failure.tries >= tries && failure.waited >= timeout * tries, "{failure}");
 
     bench.fault(|_| Fault::None);
     let uploaded = upload_image(&mut bench, &image, LIMITS).unwrap();
@@ -285,6 +288,34 @@ fn bursts_of_more_than_two_lines_are_dropped_by_some_units() {
     assert_eq!(bench.server.files["/lfs/a"], content);
     // Alone: 60 pieces of 20 ms and 7 ms of line; every probe of the window costs one wait at most.
     assert!(uploaded.losses <= 4, "{uploaded:?}");
+}
+
+#[test]
+fn a_unit_that_drops_what_is_longer_than_two_lines() {
+    for buffers in [1, 4] {
+        let mut bench = bench(|_| Fault::None);
+        bench.server.limit = 186;
+        bench.buffers = buffers;
+        let content = bytes(5_000);
+        let uploaded = upload_file(&mut bench, &content).unwrap();
+        assert_eq!(bench.server.files["/lfs/a"], content);
+        assert_eq!(uploaded.limits.message, 2 * 93 - 4);
+        let uploaded = upload_image(&mut bench, &content, LIMITS).unwrap();
+        assert_eq!((bench.server.image.len(), uploaded.limits.message), (5_000, 182));
+    }
+}
+
+#[test]
+fn a_unit_without_a_buffer_left_for_its_answer() {
+    // As Zephyr 4.4 with four buffers: four requests at once are all refused with rc 2.
+    let mut bench = bench(|_| Fault::None);
+    bench.turnaround = Duration::from_millis(10);
+    bench.refuse_when_full = true;
+    let image = bytes(40_000);
+    let uploaded = upload_image(&mut bench, &image, LIMITS).unwrap();
+    assert_eq!(bench.server.image, image);
+    assert!(uploaded.losses <= 4 && uploaded.sent < 46_000, "{uploaded:?}");
+    assert_eq!(uploaded.limits.window, 3, "what is worth remembering");
 }
 
 #[test]

@@ -7,6 +7,10 @@ use crate::smp::session::window::Window;
 use crate::smp::session::{Cause, Failure, Limits, Line, Progress, RetryPolicy, Step, TransferPolicy};
 use crate::time::Moment;
 use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Lines that every unit is taken to hold: Zephyr's UART drivers have a pool of two in the smallest builds.
+const FEW_LINES: usize = 2;
 
 /// Pieces end on a multiple of this at a unit that took only a part of one: it can write whole flash words only.
 const ALIGNMENT: usize = 32;
@@ -34,14 +38,15 @@ pub(super) struct Engine<'a, K> {
     crowd: usize,
     /// Pieces end on a multiple of this.
     grain: usize,
-    /// Sent at least one piece that was answered, since the last (re)start.
-    answered: bool,
+    /// Recent slowest answer.
+    slowest: Duration,
+    answers: Answers,
     /// Timeouts in a row.
     silences: u32,
     stalls: u32,
     busy: u32,
     pause_until: Option<Moment>,
-    /// When the first piece after the last progress was sent.
+    /// When the last progress was made, or the first piece sent.
     since: Option<Moment>,
     heard: Moment,
     last_seq: u8,
@@ -58,6 +63,15 @@ enum Opening {
     Ready,
     Close,
     Closing,
+}
+
+/// Whether pieces were answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    Never,
+    /// Not since the transfer began again from zero.
+    BeforeRestart,
+    Flowing,
 }
 
 #[derive(Debug)]
@@ -96,7 +110,8 @@ impl<'a, K: Kind> Engine<'a, K> {
             opening: Opening::Ready,
             crowd: 1,
             grain: 1,
-            answered: false,
+            slowest: Duration::ZERO,
+            answers: Answers::Never,
             silences: 0,
             stalls: 0,
             busy: 0,
@@ -114,6 +129,7 @@ impl<'a, K: Kind> Engine<'a, K> {
                 losses: 0,
                 matched: None,
                 finish: Finish::Acknowledged,
+                limits,
             },
             end: None,
             over: false,
@@ -130,9 +146,13 @@ impl<'a, K: Kind> Engine<'a, K> {
         self.stats.resumed_at = Some(offset);
         self.opening = Opening::Ready;
         if offset == self.total() {
-            self.answered = true;
+            self.answers = Answers::Flowing;
             self.end = Some(Ok(()));
         }
+    }
+
+    fn answered(&self) -> bool {
+        self.answers == Answers::Flowing
     }
 
     fn total(&self) -> u64 {
@@ -154,12 +174,16 @@ impl<'a, K: Kind> Engine<'a, K> {
             let settled: Vec<_> = self.in_flight.drain(..=index).collect();
             self.crowd = settled.iter().map(|request| request.alongside).max().unwrap_or(1);
             let Some(request) = settled.last() else { continue };
+            self.slowest = now.saturating_since(request.sent).max(self.slowest * 7 / 8);
             match request.what {
                 What::Close => {
                     // A server without this command holds nothing open either.
                     self.opening = Opening::Ready;
                     self.silences = 0;
-                    self.since = None;
+                    self.since = Some(now);
+                    if self.is_complete() {
+                        self.end = Some(Ok(()));
+                    }
                 }
                 What::Piece { off, end } => self.on_answer(now, &message, request.epoch, off, end),
             }
@@ -189,7 +213,7 @@ impl<'a, K: Kind> Engine<'a, K> {
     /// The unit wants `wanted` after a piece from `off` to `end`.
     fn on_wanted(&mut self, epoch: u32, off: u64, end: u64, wanted: u64) {
         let stale = epoch != self.epoch;
-        let first = !self.answered;
+        let first = !self.answered();
         if wanted > self.acked && wanted <= self.high && (wanted > off || stale) {
             // All of the piece, or more of the earlier ones than we knew, or a part of it.
             self.advance(wanted);
@@ -201,7 +225,7 @@ impl<'a, K: Kind> Engine<'a, K> {
             // Sent before we went back; what it says about the offset is known already.
         } else if wanted == end {
             // An empty file.
-            self.answered = true;
+            self.answers = Answers::Flowing;
             self.advance(wanted);
         } else if wanted > self.acked && wanted <= self.high {
             // Lost between what is acknowledged and this piece, whose predecessors' answers were lost as well.
@@ -216,16 +240,32 @@ impl<'a, K: Kind> Engine<'a, K> {
         } else {
             self.on_no_progress(off, wanted);
         }
-        if self.answered && self.acked == self.total() && self.end.is_none() {
-            self.end = Some(Ok(()));
+        if self.is_complete() && self.end.is_none() {
+            if self.is_left_open() {
+                self.opening = Opening::Close;
+            } else {
+                self.end = Some(Ok(()));
+            }
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.answered() && self.acked == self.total()
+    }
+
+    /// Whether the unit may not have noticed the end of the file. Zephyr forgets the length when an offset did not
+    /// fit, and learns none from a transfer that goes on elsewhere than at zero, or from an empty file; until the file
+    /// is closed, its size and hash are those of an earlier state.
+    fn is_left_open(&self) -> bool {
+        let smooth = self.stats.losses == 0 && self.stats.resumed_at.is_none() && self.total() > 0;
+        !K::FOLLOWS_UNIT && !smooth
     }
 
     fn on_no_progress(&mut self, off: u64, wanted: u64) {
         self.stalls += 1;
         if self.stalls > self.policy.max_stalls {
             self.end = Some(Err(Cause::Stuck { answers: self.stalls }));
-        } else if wanted == self.acked && self.answered {
+        } else if wanted == self.acked && self.answered() {
             self.lose();
             self.go_back_to(wanted);
         } else if wanted > self.high && K::FOLLOWS_UNIT {
@@ -248,18 +288,20 @@ impl<'a, K: Kind> Engine<'a, K> {
         if offset == 0 {
             self.stats.restarts += 1;
             self.stats.resumed_at = None;
-            self.answered = false;
+            if self.answered() {
+                self.answers = Answers::BeforeRestart;
+            }
         }
         self.acked = offset;
         self.go_back_to(offset);
     }
 
     fn advance(&mut self, to: u64) {
-        self.answered = true;
+        self.answers = Answers::Flowing;
         self.acked = to;
         self.next = self.next.max(to);
         self.silences = 0;
-        self.since = None;
+        self.since = Some(self.heard);
         if to > self.best {
             self.best = to;
             self.stalls = 0;
@@ -281,31 +323,45 @@ impl<'a, K: Kind> Engine<'a, K> {
     }
 
     fn on_busy(&mut self, now: Moment, epoch: u32) {
-        self.busy += 1;
-        if self.busy > self.policy.max_busy {
-            self.end = Some(Err(Cause::Busy { times: self.busy }));
-            return;
-        }
         self.pause_until = Some(now + self.policy.busy_pause);
         if epoch == self.epoch {
+            self.busy += 1;
+            if self.busy > self.policy.max_busy {
+                self.end = Some(Err(Cause::Busy { times: self.busy }));
+                return;
+            }
+            // What came after it was too much already: Zephyr needs a buffer for the answer as well.
+            self.crowd = self.crowd.max(self.in_flight.len() + 1);
             self.lose();
             self.go_back_to(self.acked);
         }
     }
 
     fn patience(&self) -> RetryPolicy {
-        if self.answered || self.opening == Opening::Closing { self.policy.piece } else { self.policy.first }
+        if self.answered() || self.opening == Opening::Closing { self.policy.piece } else { self.policy.first }
+    }
+
+    /// Time for the next answer. A unit that has answered quickly is asked again sooner, then ever later.
+    fn timeout(&self) -> Duration {
+        let most = self.patience().timeout;
+        if !self.answered() {
+            return most;
+        }
+        let usual = (self.slowest * 4).max(self.policy.soonest);
+        usual.saturating_mul(1 << self.silences.min(16)).min(most)
     }
 
     fn deadline(&self) -> Option<Moment> {
         let oldest = self.in_flight.front()?;
         let wire: usize = self.in_flight.iter().map(|request| request.wire).sum();
-        Some(oldest.sent.max(self.heard) + self.patience().timeout + self.line.time_for(wire))
+        Some(oldest.sent.max(self.heard) + self.timeout() + self.line.time_for(wire))
     }
 
-    fn on_timeout(&mut self) {
+    fn on_timeout(&mut self, now: Moment) {
         self.silences += 1;
-        if self.silences >= self.patience().tries {
+        let RetryPolicy { timeout, tries } = self.patience();
+        let waited = self.since.map_or(Duration::ZERO, |since| now.saturating_since(since));
+        if self.silences >= tries && (!self.answered() || waited >= timeout.saturating_mul(tries)) {
             let garbled = self.line.garbled().saturating_sub(self.garbled_before);
             self.end = Some(Err(Cause::NoReply { garbled: u32::try_from(garbled).unwrap_or(u32::MAX) }));
             return;
@@ -313,7 +369,12 @@ impl<'a, K: Kind> Engine<'a, K> {
         self.stats.losses += 1;
         let crowd = self.in_flight.drain(..).map(|request| request.alongside).max();
         self.window.silent(crowd.unwrap_or(1));
-        if self.opening == Opening::Closing {
+        if self.answers == Answers::Never && self.opening == Opening::Ready {
+            // Some units drop what is longer than the few lines that their UART driver holds.
+            self.limits = self.limits.within_lines(self.line.framing(), FEW_LINES);
+        }
+        if self.opening == Opening::Closing || !self.answered() && self.acked == 0 && !K::FOLLOWS_UNIT {
+            // The first piece may have come: Zephyr would count the second after it.
             self.opening = Opening::Close;
         }
         self.go_back_to(self.acked);
@@ -330,12 +391,15 @@ impl<'a, K: Kind> Engine<'a, K> {
             return Step::Progress(Progress { done: self.acked, total: self.total(), sent: self.stats.sent });
         }
         if self.end.is_none() && self.deadline().is_some_and(|deadline| now >= deadline) {
-            self.on_timeout();
+            self.on_timeout(now);
         }
         match self.end.take() {
             Some(Ok(())) => {
                 self.over = true;
-                return Step::Done(self.stats);
+                return Step::Done(Uploaded {
+                    limits: Limits { window: self.window.ceiling(), ..self.limits },
+                    ..self.stats
+                });
             }
             Some(Err(cause)) => return self.fail(now, cause),
             None => {}
@@ -354,10 +418,10 @@ impl<'a, K: Kind> Engine<'a, K> {
     }
 
     fn may_send(&self) -> bool {
-        if self.opening == Opening::Closing || !self.answered && !self.in_flight.is_empty() {
+        if self.opening == Opening::Closing || !self.answered() && !self.in_flight.is_empty() {
             return false;
         }
-        let left = self.next < self.total() || !self.answered;
+        let left = self.next < self.total() || !self.answered() || self.opening == Opening::Close;
         // Stale requests count too, for the unit still holds them, but they may be lost: one of ours always may go.
         let ours = self.in_flight.iter().any(|request| request.epoch == self.epoch);
         left && (self.in_flight.len() < self.window.size() || !ours)

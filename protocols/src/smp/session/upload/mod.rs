@@ -59,6 +59,9 @@ pub struct Uploaded {
     pub matched: Option<bool>,
     /// How it ended.
     pub finish: Finish,
+    /// What the unit was found to take: less than was allowed when long messages or many at once were lost. A caller does
+    /// well to use these for this unit from now on.
+    pub limits: Limits,
 }
 
 /// Upload of a firmware image.
