@@ -5,12 +5,8 @@ use crate::error::{Error, Kind, Result};
 use crate::profile::model::{Place, Resolved, Step};
 use crate::steps::{self, StepKind};
 
-/// For each step the level at which it is observed; `None` for what has no level.
-pub(super) fn levels(resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Vec<Option<Level>>> {
-    resolved.steps.iter().map(|step| level(step, resolved, unit, modes)).collect()
-}
-
-fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
+/// The level at which a step is observed; `None` for what has no level.
+pub(super) fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
     let kind = steps::kind(&step.body);
     if step.skip.is_some() || kind.action().is_some() {
         return Ok(None);

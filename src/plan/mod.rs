@@ -4,7 +4,7 @@ mod judge;
 
 use serde::Serialize;
 
-use crate::device::{Driver, Level, ModeSpec};
+use crate::device::{Driver, Level, ModeSpec, Unit};
 use crate::error::{Error, Result};
 use crate::profile::model::{Once, ProfileRef, Resolved, Step};
 use crate::steps::person::Consent;
@@ -71,7 +71,8 @@ pub fn make(
     history: &dyn History,
     bench: &mut Bench<'_, '_>,
 ) -> Result<Plan> {
-    let levels = judge::levels(resolved, driver.unit(), modes)?;
+    let unit = driver.unit();
+    let levels: Vec<_> = resolved.steps.iter().map(|step| level(step, resolved, unit, modes)).collect::<Result<_>>()?;
     let mut way = judge::Way::from(driver.unit(), modes);
     let mut steps = Vec::new();
     for (step, level) in resolved.steps.iter().zip(levels) {
@@ -146,12 +147,12 @@ fn one(
     Ok(write)
 }
 
-/// The levels at which the steps would be observed, as a run does it after its unit came back.
+/// The level at which `step` is observed on `unit`, as it is now; `None` for what has no level.
 ///
 /// # Errors
-/// `unsupported` when a level is out of reach.
-pub fn levels(resolved: &Resolved, unit: &crate::device::Unit, modes: &[ModeSpec]) -> Result<Vec<Option<Level>>> {
-    judge::levels(resolved, unit, modes)
+/// `unsupported` when what the step demands is out of reach.
+pub fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
+    judge::level(step, resolved, unit, modes)
 }
 
 /// The error for a level out of reach.

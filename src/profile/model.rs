@@ -34,6 +34,18 @@ pub struct Resolved {
     pub steps: Vec<Step>,
 }
 
+impl Resolved {
+    /// What a command does without a profile: its steps under the command's own name.
+    ///
+    /// `what` says exactly what is done; its SHA-256 stands where a profile's digest would.
+    #[must_use]
+    pub fn single(command: &str, what: &str, steps: Vec<Step>) -> Resolved {
+        let digest = Digest::sha256(what.as_bytes()).to_string();
+        let profile = ProfileRef { name: format!("({command})"), version: env!("CARGO_PKG_VERSION").to_owned(), digest };
+        Resolved { profile, variant: None, identity_setting: None, steps }
+    }
+}
+
 /// One step, resolved.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -57,6 +69,25 @@ pub struct Step {
     pub always: bool,
     /// How often an action that is no state is done.
     pub once: Once,
+}
+
+impl Step {
+    /// A step with nothing but its body and a level, as a command without a profile has it.
+    #[must_use]
+    pub fn plain(name: &str, body: Body, verify: Level) -> Step {
+        Step {
+            name: name.to_owned(),
+            body,
+            skip: None,
+            verify,
+            proved_by: None,
+            place: None,
+            retries: 0,
+            timeout: None,
+            always: false,
+            once: Once::Run,
+        }
+    }
 }
 
 /// Where a step must run (`in`).
@@ -134,6 +165,15 @@ pub struct Payload {
     pub sha256: Digest,
     /// Whether they hold a secret: then neither they nor a plain digest of them are shown or kept.
     pub secret: bool,
+}
+
+impl Payload {
+    /// Bytes in memory.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, secret: bool) -> Payload {
+        let sha256 = Digest::sha256(&bytes);
+        Payload { content: Arc::new(bytes), sha256, secret }
+    }
 }
 
 impl fmt::Debug for Payload {
