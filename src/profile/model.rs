@@ -41,7 +41,8 @@ impl Resolved {
     #[must_use]
     pub fn single(command: &str, what: &str, steps: Vec<Step>) -> Resolved {
         let digest = Digest::sha256(what.as_bytes()).to_string();
-        let profile = ProfileRef { name: format!("({command})"), version: env!("CARGO_PKG_VERSION").to_owned(), digest };
+        let profile =
+            ProfileRef { name: format!("({command})"), version: env!("CARGO_PKG_VERSION").to_owned(), digest };
         Resolved { profile, variant: None, identity_setting: None, steps }
     }
 }

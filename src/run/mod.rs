@@ -1,6 +1,66 @@
 //! Carries a plan out on one unit: progress, verify, retry, cancel, evidence.
+//!
+//! A run owns one thread and holds the bay; drivers come and go with the unit's modes.
 
+mod attempt;
 pub mod event;
+mod keep;
+mod observer;
 pub mod report;
+mod start;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
 
 pub use crate::steps::person;
+pub use start::{execute, plan};
+
+use crate::clock::Clock;
+use crate::device::{Cancel, ModeSpec};
+use crate::home::Home;
+use crate::ledger::{Ledger, RecordKind};
+use crate::profile::model::Resolved;
+use crate::vault::Vault;
+use event::Listener;
+use person::Person;
+
+/// What a run needs of its station.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// The program's clock.
+    pub clock: &'a dyn Clock,
+    /// The station's folder.
+    pub home: &'a Home,
+    /// Where the record goes.
+    pub ledger: &'a Ledger,
+    /// Where backups go.
+    pub vault: &'a Vault,
+    /// Who answers.
+    pub person: &'a dyn Person,
+    /// Who listens.
+    pub listener: &'a dyn Listener,
+    /// Who may stop it.
+    pub cancel: &'a Cancel,
+}
+
+/// What is to be done to one unit.
+pub struct Order {
+    /// What its record will be.
+    pub kind: RecordKind,
+    /// The run's id.
+    pub run: Uuid,
+    /// What must be true of the unit.
+    pub resolved: Resolved,
+    /// What the driver's units can do in modes the unit is not in.
+    pub modes: &'static [ModeSpec],
+    /// The caller's tags.
+    pub tags: BTreeMap<String, String>,
+    /// Who is at the bench.
+    pub operator: Option<String>,
+    /// The kinds of things (`file`, `setting`) that a backup may omit.
+    pub accept_omitted: Vec<String>,
+}

@@ -1,0 +1,363 @@
+//! One step: observe, act, verify, and what it came to.
+
+use std::cell::Cell;
+
+use super::attempt::{Run, skipped};
+use super::event::EventKind;
+use super::report::{Item, StepOutcome, StepResult};
+use crate::device::{Cancel, Level, Progress};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Planned};
+use crate::profile::model::{Place, Step};
+use crate::steps::person::Consent;
+use crate::steps::{self, Action, Effect, Observed, Stage, StepKind};
+
+/// What an attempt at a step gathered, also when it failed.
+#[derive(Default)]
+struct Gathered {
+    before: Vec<Item>,
+    items: Vec<Item>,
+    sent: u64,
+    retries: u64,
+    changed: bool,
+    why: Option<String>,
+    effect: Effect,
+}
+
+impl Run<'_> {
+    /// Makes one step true, as often as it may be tried, and notes what it came to.
+    pub(super) fn step(&mut self, step: &Step, planned: &Planned, level: Option<Level>, cancel: &Cancel) -> Result<()> {
+        if planned.action == Action::Skip {
+            return self.note(step, skipped(step, &planned.why));
+        }
+        let mut event = self.observer.event(EventKind::StepStarted);
+        event.step = Some(step.name.clone());
+        event.kind = Some(step.body.kind());
+        event.bytes = Some(0);
+        event.total = Some(planned.bytes);
+        self.observer.tell(&event)?;
+        let began = self.desk.clock.now();
+        let mut gathered = Gathered::default();
+        let mut tries = 0;
+        let outcome = loop {
+            let seen = (tries == 0 && !self.restarted).then(|| planned.observed.clone()).flatten();
+            let outcome = self.attempt(step, seen, level, cancel, &mut gathered);
+            match outcome {
+                Err(error) if tries < step.retries && worth_a_retry(error.kind()) && !cancel.is_asked() => {
+                    tries += 1;
+                    let mut event = self.observer.event(EventKind::Retry);
+                    event.step = Some(step.name.clone());
+                    event.say = Some(error.to_string());
+                    self.observer.tell(&event)?;
+                }
+                outcome => break outcome,
+            }
+        };
+        let milliseconds = self.desk.clock.now().saturating_since(began).as_millis();
+        let result = result(step, gathered, &outcome, u64::from(tries), milliseconds);
+        self.note(step, result)?;
+        outcome.map_err(|error| {
+            let kind = steps::kind(&step.body);
+            error.while_doing(format!("step {}, {}, failed", step.name, kind.describe()))
+        })
+    }
+
+    fn attempt(
+        &mut self,
+        step: &Step,
+        seen: Option<Observed>,
+        level: Option<Level>,
+        cancel: &Cancel,
+        gathered: &mut Gathered,
+    ) -> Result<()> {
+        let kind = steps::kind(&step.body);
+        let order = self.order;
+        // After a restart the unit may offer more or less than the plan could know.
+        let level = match self.restarted {
+            true => plan::level(step, &order.resolved, &self.unit, order.modes)?,
+            false => level,
+        };
+        let mut observed = match seen {
+            Some(observed) => observed,
+            None => {
+                let observed = self.look(step, kind, level, cancel)?;
+                self.consent(&observed.consents)?;
+                observed
+            }
+        };
+        gathered.before.clone_from(&observed.items);
+        gathered.items.clone_from(&observed.items);
+        if observed.holds() {
+            gathered.why = Some(observed.why);
+            return Ok(());
+        }
+        if self.enter(step, cancel)? {
+            observed = self.look(step, kind, level, cancel)?;
+        }
+        self.with_driver(None, None, cancel, |driver, _| kind.check(driver))?;
+        gathered.changed = true;
+        gathered.why = (!observed.why.is_empty()).then(|| observed.why.clone());
+        let acted = self.act(step, kind, &observed, cancel, gathered);
+        if kind.action().is_some() {
+            gathered.items = std::mem::take(&mut gathered.effect.items);
+            return acted;
+        }
+        let Some(level) = level else { return acted };
+        match acted {
+            Ok(()) => self.verify(step, kind, level, cancel, gathered),
+            // What the unit holds instead belongs in the record, if it can still be asked.
+            Err(error) if error.kind() == Kind::Mismatch => {
+                let _ = self.verify(step, kind, level, cancel, gathered);
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Observes the step where the unit is; what this mode cannot show is unknown.
+    fn look(&mut self, step: &Step, kind: &dyn StepKind, level: Option<Level>, cancel: &Cancel) -> Result<Observed> {
+        let here = kind.needs().is_none_or(|capability| self.unit.can(capability));
+        if !here || kind.action().is_some() {
+            return Ok(Observed::default());
+        }
+        let level = level.unwrap_or(Level::Link);
+        self.with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| kind.observe(driver, level, bench))
+    }
+
+    fn consent(&self, consents: &[Consent]) -> Result<()> {
+        if consents.is_empty() || self.desk.person.consent(&self.label(), consents)? {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Cancelled, "it was not meant"))
+    }
+
+    /// Brings the unit into the mode that the step needs; whether it had to move.
+    fn enter(&mut self, step: &Step, cancel: &Cancel) -> Result<bool> {
+        let Some(Place::Mode(mode)) = step.place else { return Ok(false) };
+        if self.unit.mode == mode {
+            return Ok(false);
+        }
+        let departure = self.with_driver(None, step.timeout, cancel, |driver, bench| match driver.power() {
+            Some(power) => power.restart(mode, bench.op),
+            None => Err(Error::new(Kind::Unsupported, "the unit cannot be restarted by command")),
+        })?;
+        self.away(&departure, cancel)?;
+        if self.unit.mode == mode {
+            return Ok(true);
+        }
+        Err(Error::new(Kind::Refused, format!("the unit came back in mode {}, not {mode}", self.unit.mode)))
+    }
+
+    /// Executes the step through all the restarts that it commands.
+    fn act(
+        &mut self,
+        step: &Step,
+        kind: &dyn StepKind,
+        observed: &Observed,
+        cancel: &Cancel,
+        gathered: &mut Gathered,
+    ) -> Result<()> {
+        let mut stage = Stage::First;
+        loop {
+            let at = Cell::new(Progress { bytes: 0, total: 0 });
+            let retries = Cell::new(0);
+            let effect = self.with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| {
+                let tell = &mut *bench.op.progress;
+                let mut progress = |now: Progress| {
+                    at.set(now);
+                    tell(now);
+                };
+                let mut op = crate::device::Op {
+                    clock: bench.op.clock,
+                    cancel: bench.op.cancel,
+                    deadline: bench.op.deadline,
+                    progress: &mut progress,
+                    retries: 0,
+                };
+                let mut inner = steps::Bench {
+                    op: &mut op,
+                    person: bench.person,
+                    keep: bench.keep,
+                    bay: bench.bay,
+                    unit: bench.unit.clone(),
+                };
+                let effect = kind.execute(driver, stage, observed, &mut inner);
+                retries.set(op.retries);
+                effect
+            });
+            gathered.retries += retries.get();
+            let mut effect = effect.map_err(|error| match at.get() {
+                Progress { total: 0, .. } => error,
+                Progress { bytes, total } => error.while_doing(format!("it stopped at {bytes} of {total} bytes")),
+            })?;
+            gathered.sent += effect.sent;
+            let away = effect.away.take();
+            let verdict = effect.verdict.take();
+            let accepted = self.accepts(&effect);
+            gathered.effect = effect;
+            match (away, verdict) {
+                (Some((departure, next)), _) => {
+                    self.away(&departure, cancel)?;
+                    stage = next;
+                }
+                (None, Some(bad)) if !accepted => return Err(bad),
+                (None, _) => return Ok(()),
+            }
+        }
+    }
+
+    /// Whether the caller accepted beforehand what a backup could not take.
+    fn accepts(&self, effect: &Effect) -> bool {
+        !effect.omitted.is_empty()
+            && effect.omitted.iter().all(|omitted| self.order.accept_omitted.contains(&omitted.kind))
+    }
+
+    /// Looks again: the only thing that makes a step pass.
+    fn verify(
+        &mut self,
+        step: &Step,
+        kind: &dyn StepKind,
+        level: Level,
+        cancel: &Cancel,
+        gathered: &mut Gathered,
+    ) -> Result<()> {
+        let mut event = self.observer.event(EventKind::Verifying);
+        event.step = Some(step.name.clone());
+        self.observer.tell(&event)?;
+        let seen = self
+            .with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| kind.observe(driver, level, bench))
+            .map_err(|error| error.while_doing("it was written and could not be verified"))?;
+        let proven = gathered.effect.proven;
+        gathered.items = seen.items.into_iter().map(|item| settle(item, &gathered.before, proven)).collect();
+        match gathered.items.iter().find(|item| item.outcome == StepOutcome::Failed) {
+            None => Ok(()),
+            Some(bad) => Err(mismatch(bad)),
+        }
+    }
+
+    /// Proves earlier steps that named this one as their proof.
+    pub(super) fn prove(&mut self, prover: &Step, cancel: &Cancel) -> Result<()> {
+        let order = self.order;
+        for (index, step) in order.resolved.steps.iter().enumerate() {
+            if step.proved_by.as_ref() != Some(&prover.name) || step.skip.is_some() {
+                continue;
+            }
+            let kind = steps::kind(&step.body);
+            let seen = self
+                .with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| {
+                    kind.observe(driver, step.verify, bench)
+                })
+                .map_err(|error| error.while_doing(format!("proving step {} after {}", step.name, prover.name)))?;
+            if let Some(bad) = seen.items.iter().find(|item| item.outcome != StepOutcome::Already) {
+                return Err(mismatch(bad).while_doing(format!("proving step {} after {}", step.name, prover.name)));
+            }
+            let result = &mut self.report.steps[index];
+            result.level = seen.level();
+            let outcome = result.outcome;
+            result.items = seen.items;
+            for item in &mut result.items {
+                item.outcome = outcome;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last word: no step counts for more than was proven of it.
+    pub(super) fn all_proven(&self) -> Result<()> {
+        let short = self.order.resolved.steps.iter().zip(&self.report.steps).find(|(step, result)| {
+            let counts = matches!(result.outcome, StepOutcome::Done | StepOutcome::Already);
+            counts && result.level.is_some_and(|level| !level.satisfies(step.verify))
+        });
+        match short {
+            None => Ok(()),
+            Some((step, result)) => Err(Error::new(
+                Kind::Mismatch,
+                format!(
+                    "step {} is proven at {} only, and {} is demanded",
+                    step.name,
+                    result.level.map_or("no level".to_owned(), |level| level.to_string()),
+                    step.verify
+                ),
+            )),
+        }
+    }
+
+    fn note(&mut self, step: &Step, result: StepResult) -> Result<()> {
+        let mut event = self.observer.event(EventKind::StepFinished);
+        event.step = Some(step.name.clone());
+        event.kind = Some(result.kind);
+        event.bytes = Some(result.bytes);
+        event.total = Some(result.bytes);
+        event.result = Some(Box::new(result.clone()));
+        self.report.steps.push(result);
+        self.observer.tell(&event)
+    }
+}
+
+/// Whether trying again can help: not when somebody stopped it, the station is at fault or the unit has left.
+fn worth_a_retry(kind: Kind) -> bool {
+    matches!(kind, Kind::Refused | Kind::Garbled | Kind::TimedOut | Kind::Mismatch)
+}
+
+/// What a look after the act makes of an item.
+fn settle(mut item: Item, before: &[Item], proven: Option<Level>) -> Item {
+    let held = before.iter().any(|old| old.path == item.path && old.outcome == StepOutcome::Already);
+    match item.outcome {
+        StepOutcome::Already if !held => item.outcome = StepOutcome::Done,
+        // Nothing can be seen at this level: there is the acknowledgement and no more.
+        StepOutcome::Failed if item.level == Some(Level::Link) && item.observed.is_none() => {
+            item.outcome = StepOutcome::Done;
+        }
+        _ => {}
+    }
+    if let (Some(proven), Some(level)) = (proven, item.level)
+        && item.outcome != StepOutcome::Failed
+        && proven.satisfies(level)
+    {
+        item.level = Some(proven);
+    }
+    item
+}
+
+fn mismatch(item: &Item) -> Error {
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+    let algorithm = item.algorithm.map_or(String::new(), |algorithm| format!(" {algorithm}"));
+    Error::new(
+        Kind::Mismatch,
+        format!(
+            "{} should hold{algorithm} {} and holds {}",
+            item.path.escape_debug(),
+            known(&item.expected),
+            known(&item.observed)
+        ),
+    )
+    .next("apply again; if it happens again the unit's storage is bad")
+}
+
+fn result(step: &Step, gathered: Gathered, outcome: &Result<()>, tries: u64, milliseconds: u128) -> StepResult {
+    let kind = steps::kind(&step.body);
+    let level = match outcome {
+        Ok(()) => gathered.items.iter().filter_map(|item| item.level).reduce(Level::least),
+        Err(_) => None,
+    };
+    StepResult {
+        name: step.name.clone(),
+        kind: step.body.kind(),
+        outcome: match outcome {
+            Ok(()) if gathered.changed => StepOutcome::Done,
+            Ok(()) => StepOutcome::Already,
+            Err(_) => StepOutcome::Failed,
+        },
+        level,
+        items: gathered.items,
+        bytes: kind.bytes(),
+        sent: gathered.sent,
+        retries: gathered.retries + tries,
+        milliseconds: u64::try_from(milliseconds).unwrap_or(u64::MAX),
+        why: gathered.why,
+        measurements: gathered.effect.measurements,
+        backup: gathered.effect.backup,
+        omitted: gathered.effect.omitted,
+        answer: gathered.effect.answer,
+    }
+}
