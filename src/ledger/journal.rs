@@ -102,6 +102,15 @@ impl Journal {
             .map_err(|e| durable::storage(format!("the journal of the run {run} cannot be written"), e))
     }
 
+    /// Forgets the run: nothing was written to the unit, so there is nothing to record.
+    ///
+    /// # Errors
+    /// `storage`: the file cannot be removed; the next recovery seals it as interrupted.
+    pub fn discard(self) -> Result<()> {
+        durable::remove(&self.path)
+            .map_err(|e| durable::storage(format!("the journal of the run {} cannot be removed", self.run), e))
+    }
+
     fn write(&mut self, line: &[u8], durability: Durability) -> io::Result<()> {
         if self.torn {
             return Err(io::Error::other("an earlier entry was cut short"));

@@ -164,7 +164,8 @@ fn a_second_run_writes_nothing() {
     let second = station.run(whole());
     assert_eq!(second.outcome, Outcome::Pass);
     assert!(second.steps.iter().all(|step| step.outcome == StepOutcome::Already && step.sent == 0));
-    assert_eq!((station.state().writes, station.state().restarts), (writes, 1));
+    assert_eq!(station.state().writes, writes);
+    assert_eq!(station.state().restarts, 1);
     assert_eq!(station.outcomes(), ["pass", "pass"]);
 }
 
