@@ -14,6 +14,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 
 /// What the unit holds, shared with the test.
+#[expect(clippy::struct_excessive_bools, reason = "each is a knob of its own")]
 #[derive(Default)]
 pub struct State {
     pub files: BTreeMap<String, Vec<u8>>,
