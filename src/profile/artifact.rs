@@ -127,3 +127,31 @@ impl Content for OnDisk {
 pub(super) fn unreadable(path: &Path, cause: io::Error) -> Error {
     Error::new(Kind::Invalid, format!("cannot read {}", path.display())).because(cause)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Body;
+    use super::super::tests::{Bench, HEAD, facts, no_inputs};
+    use super::*;
+
+    #[test]
+    fn a_long_artifact_is_read_where_it_lies() {
+        let bytes: Vec<u8> = (0..IN_MEMORY + 1000).map(|n| (n % 251) as u8).collect();
+        let digest = Digest::sha256(&bytes);
+        let text = format!(
+            "{HEAD}artifacts: {{ a: {{ file: a.bin, sha256: {digest} }} }}\nsteps:\n  - firmware: {{ artifact: a }}\n"
+        );
+        let bench = Bench::new(&[("p.yaml", &text)]);
+        std::fs::write(bench.path("a.bin"), &bytes).unwrap();
+        let resolved = bench.prepare().unwrap().resolve(&facts(), &no_inputs()).unwrap();
+        let Body::Firmware(step) = &resolved.steps[0].body else { panic!() };
+        let content = &step.image.content;
+        assert_eq!((content.len(), &step.image.sha256), (bytes.len() as u64, &digest));
+        let mut part = [0; 100];
+        for offset in [IN_MEMORY + 900, 0, 4096] {
+            content.read_exact_at(offset, &mut part).unwrap();
+            assert_eq!(part, bytes[usize::try_from(offset).unwrap()..][..100]);
+        }
+        assert!(content.read_exact_at(IN_MEMORY + 901, &mut part).is_err());
+    }
+}

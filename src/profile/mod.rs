@@ -16,6 +16,7 @@ pub mod model;
 mod node;
 mod prepare;
 mod read;
+mod read_body;
 mod read_step;
 mod resolve;
 mod schema;

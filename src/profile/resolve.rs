@@ -30,6 +30,7 @@ impl Prepared {
         for spec in &self.profile().steps {
             steps.push(self.step(spec, variant, &context)?);
         }
+        check_conflicts(&steps, &self.profile().steps)?;
         fill_backups(&mut steps, &self.profile().steps);
         Ok(Resolved {
             profile: self.reference().clone(),
@@ -199,6 +200,33 @@ fn blank(spec: &BodySpec) -> Body {
 
 fn payload(bytes: Vec<u8>, secret: bool) -> Payload {
     Payload { sha256: Digest::sha256(&bytes), content: Arc::new(bytes), secret }
+}
+
+/// Two steps that want different things of one file or setting would undo each other in every run: nothing would ever be
+/// `already` so. A teardown (`always`) may well undo what an earlier step set up.
+fn check_conflicts(steps: &[Step], specs: &[StepSpec]) -> Result<()> {
+    let mut wanted: BTreeMap<(&str, &str), (&str, Option<&Digest>)> = BTreeMap::new();
+    for (step, spec) in steps.iter().zip(specs).filter(|(step, _)| step.skip.is_none() && !step.always) {
+        let wants: Vec<(&str, &str, Option<&Digest>)> = match &step.body {
+            Body::Files(body) => body.put.iter().map(|(path, p)| ("file", path.as_str(), Some(&p.sha256))).collect(),
+            Body::Settings(body) => {
+                let set = body.set.iter().map(|(key, p)| ("setting", key.as_str(), Some(&p.sha256)));
+                set.chain(body.delete.iter().map(|key| ("setting", key.as_str(), None))).collect()
+            }
+            _ => continue,
+        };
+        for (what, name, digest) in wants {
+            let (first, before) = wanted.entry((what, name)).or_insert((&step.name, digest));
+            if *before != digest {
+                let sentence = format!("steps `{first}` and `{}` want different things of {what} `{name}`", step.name);
+                return Err(spec
+                    .at
+                    .error(sentence)
+                    .next("let one of them go, or give them a `when` that excludes the other"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Gives every backup that names nothing what the steps that are not skipped name, and every backup its secrets.

@@ -26,6 +26,13 @@ pub fn schema() -> Json {
     if let Some(step) = schema.pointer_mut("/$defs/Step") {
         step["oneOf"] = KINDS.iter().map(|(kind, _)| json!({ "required": [kind] })).collect();
     }
+    if let Some(modes) = schema.pointer_mut("/$defs/Match/properties/modes") {
+        modes["propertyNames"] = json!({ "$ref": "#/$defs/Mode" });
+        modes["minProperties"] = 1.into();
+    }
+    if let Some(inputs) = schema.pointer_mut("/properties/inputs") {
+        inputs["propertyNames"] = json!({ "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
+    }
     // A file that extends another may leave to it what it does not give.
     schema["anyOf"] = json!([{ "required": ["extends"] }, { "required": ["name", "version", "match", "steps"] }]);
     schema
@@ -52,6 +59,7 @@ fn drop_null(schema: &mut Json) {
                     }
                 }
             }
+            map.retain(|key, value| key != "default" || !value.is_null());
             map.values_mut().for_each(drop_null);
         }
         Json::Array(items) => items.iter_mut().for_each(drop_null),

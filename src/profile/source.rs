@@ -108,6 +108,7 @@ impl Source {
     /// `invalid`: not YAML, a key twice in one map, a tag, too many values.
     pub fn parse(self: &Arc<Source>) -> Result<Node> {
         self.check_brackets()?;
+        self.check_anchors()?;
         let raw = self.walk(None).map_err(|e| self.explain(&e))?;
         Ok(raw.into_node(self))
     }
@@ -129,6 +130,30 @@ impl Source {
             }
         }
         Ok(())
+    }
+
+    /// Refuses an alias to an anchor that stands twice: the parser underneath then takes the value of another anchor.
+    fn check_anchors(&self) -> Result<()> {
+        let mut anchors = std::collections::HashMap::new();
+        let mut twice = std::collections::HashMap::new();
+        let mut aliases = std::collections::HashSet::new();
+        for (index, line) in self.text.lines().enumerate() {
+            for word in line.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}')) {
+                if let Some(name) = word.strip_prefix('&').filter(|name| !name.is_empty()) {
+                    if anchors.insert(name, index).is_some() {
+                        twice.entry(name).or_insert(index + 1);
+                    }
+                } else if let Some(name) = word.strip_prefix('*') {
+                    aliases.insert(name);
+                }
+            }
+        }
+        let Some((name, line)) = twice.into_iter().filter(|(name, _)| aliases.contains(name)).min_by_key(|(_, l)| *l)
+        else {
+            return Ok(());
+        };
+        let sentence = format!("{}:{line}: the anchor `&{}` stands here again", self.shown, name.escape_debug());
+        Err(Error::new(Kind::Invalid, sentence).next("give every anchor a name of its own"))
     }
 
     fn walk(&self, stop_at: Option<u32>) -> std::result::Result<Raw, serde_yaml::Error> {
@@ -154,6 +179,13 @@ impl Source {
             said.drain(..ours + OURS.len());
         }
         let said = match said.as_str() {
+            "deserializing from YAML containing more than one document is not supported" => {
+                "a profile is one document; a line `---` starts a second"
+            }
+            "unknown anchor" => "an alias to no anchor; quote text that starts with `*`",
+            "found character that cannot start any token, while scanning for the next token" => {
+                "text cannot start with this character; put it in quotes"
+            }
             "repetition limit exceeded" => "aliases unfold to too much",
             "recursion limit exceeded" => "values nest too deep",
             other => other,

@@ -256,3 +256,69 @@ impl Tree {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Body;
+    use super::super::tests::{Bench, HEAD, facts, no_inputs};
+
+    fn bytes(value: &str) -> String {
+        let text = format!("{HEAD}steps:\n  - settings: {{ set: {{ k: {value} }} }}\n");
+        let resolved = Bench::new(&[("p.yaml", &text)]).prepare().unwrap().resolve(&facts(), &no_inputs()).unwrap();
+        let Body::Settings(step) = &resolved.steps[0].body else { panic!() };
+        hex::encode(step.set[0].1.content.to_vec().unwrap())
+    }
+
+    #[test]
+    fn every_type_has_its_bytes() {
+        for (value, expected) in [
+            ("{ str: é }", "c3a9"),
+            ("'1883'", "31383833"),
+            ("{ hex: '02:00-0A ff' }", "02000aff"),
+            ("{ u8: 255 }", "ff"),
+            ("{ u16le: 0x0102 }", "0201"),
+            ("{ u32le: '0x5b' }", "5b000000"),
+            ("{ u64le: 18446744073709551615 }", "ffffffffffffffff"),
+            ("{ i8: -128 }", "80"),
+            ("{ i16le: '-2' }", "feff"),
+            ("{ i32le: -1 }", "ffffffff"),
+            ("{ i64le: -9223372036854775808 }", "0000000000000080"),
+            ("{ f32le: 1 }", "0000803f"),
+            ("{ f32le: -0.5 }", "000000bf"),
+            ("{ bool: true }", "01"),
+            ("{ bool: 'false' }", "00"),
+            ("{ json: { b: [1, ~, x], a: { c: 1.5 } } }", &hex::encode(r#"{"a":{"c":1.5},"b":[1,null,"x"]}"#)),
+            // Rendered values are laid out like written ones.
+            ("{ str: '{{ unit.serial }}' }", "5331"),
+            ("{ u8: '{{ unit.serial[-1:] }}' }", "01"),
+        ] {
+            assert_eq!(bytes(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused() {
+        for value in [
+            "{ u8: -1 }",
+            "{ u16le: 65536 }",
+            "{ u64le: 18446744073709551616 }",
+            "{ i8: 128 }",
+            "{ u8: 1.5 }",
+            "{ u8: '' }",
+            "{ u8: '0x' }",
+            "{ u8: '0x-1' }",
+            "{ f32le: 1e39 }",
+            "{ f32le: .nan }",
+            "{ bool: 1 }",
+            "{ hex: 0g }",
+            "{ str: 1 }",
+            "{ u8: 1, i8: 1 }",
+            "[1]",
+            "~",
+        ] {
+            let text = format!("{HEAD}steps:\n  - settings: {{ set: {{ k: {value} }} }}\n");
+            let error = Bench::new(&[("p.yaml", &text)]).load().map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("p.yaml:6:"), "{value}: {error}");
+        }
+    }
+}

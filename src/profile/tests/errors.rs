@@ -48,6 +48,20 @@ fn what_is_not_yaml_is_placed() {
 }
 
 #[test]
+fn yaml_beyond_one_plain_document_is_refused() {
+    insta::assert_snapshot!(wrong(&format!("{HEAD}steps:\n  - reboot:\n---\na: b\n")), @"p.yaml:1:1: a profile is one document; a line `---` starts a second");
+    insta::assert_snapshot!(step("  - console: { run: *nothing }"), @"p.yaml:6:21: an alias to no anchor; quote text that starts with `*`");
+    insta::assert_snapshot!(step("  - console: { run: \"a }"), @"p.yaml:7:1: found unexpected end of stream, while scanning a quoted scalar");
+    insta::assert_snapshot!(step("  - console: { run: @a }"), @"p.yaml:6:21: text cannot start with this character; put it in quotes");
+    insta::assert_snapshot!(step("  - reboot:\n - reboot:"), @"p.yaml:7:2: did not find expected key, while parsing a block mapping");
+    insta::assert_snapshot!(step("  - settings:\n      set:\n\t    a: b"), @r#"
+    p.yaml:8:1: a tab: YAML indents with spaces only
+      next: put spaces where the tab is
+    "#);
+    insta::assert_snapshot!(step("  - << : { reboot: {} }"), @"p.yaml:6:5: step 1 knows no key `<<`; it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always` or `once`");
+}
+
+#[test]
 fn formats_and_matches() {
     insta::assert_snapshot!(wrong("name: t\n"), @"p.yaml:1:1: a profile lacks its `format`; this Hardwire reads `format: 1`");
     insta::assert_snapshot!(wrong("format: 2\nname: t\n"), @"p.yaml:1:9: format 2 is newer than this Hardwire, which reads 1");

@@ -32,6 +32,15 @@ fn deep_nesting_ends_early() {
 }
 
 #[test]
+fn an_anchor_that_stands_twice_is_refused() {
+    let text = format!(
+        "{HEAD}steps:\n  - console: {{ run: &a x }}\n  - console: {{ run: &a y }}\n  - console: {{ run: *a }}\n"
+    );
+    let said = load_text(&text, "p.yaml").unwrap_err().to_string();
+    assert_eq!(said, "p.yaml:7: the anchor `&a` stands here again");
+}
+
+#[test]
 fn an_alias_to_a_scalar_is_an_ordinary_value() {
     let text = format!("{HEAD}steps:\n  - console: {{ run: &c uptime }}\n  - console: {{ run: *c }}\n");
     assert_eq!(load_text(&text, "p.yaml").unwrap().len(), 2);

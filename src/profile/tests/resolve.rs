@@ -146,6 +146,26 @@ fn what_is_no_template_is_taken_as_it_is() {
 }
 
 #[test]
+fn steps_that_undo_each_other_are_refused() {
+    let resolve = |second: &str| {
+        let text = format!("{HEAD}steps:\n  - settings: {{ set: {{ a: \"1\" }} }}\n  - settings: {second}\n");
+        let bench = Bench::new(&[("p.yaml", &text)]);
+        bench.prepare().unwrap().resolve(&facts(), &no_inputs()).map(|_| ()).map_err(|e| bench.said(&e))
+    };
+    insta::assert_snapshot!(resolve("{ set: { a: \"2\" } }").unwrap_err(), @r#"
+    p.yaml:7:5: steps `1-settings` and `2-settings` want different things of setting `a`
+      next: let one of them go, or give them a `when` that excludes the other
+    "#);
+    insta::assert_snapshot!(resolve("{ delete: [a] }").unwrap_err(), @r#"
+    p.yaml:7:5: steps `1-settings` and `2-settings` want different things of setting `a`
+      next: let one of them go, or give them a `when` that excludes the other
+    "#);
+    assert_eq!(resolve("{ set: { a: \"1\" } }"), Ok(()));
+    assert_eq!(resolve("{ delete: [a] }\n    always: true"), Ok(()));
+    assert_eq!(resolve("{ set: { a: \"2\" } }\n    when: unit.serial == 'other'"), Ok(()));
+}
+
+#[test]
 fn the_digest_stands_for_the_meaning() {
     let digest = |text: &str| {
         let bench = Bench::new(&[("p.yaml", text), ("base.yaml", "format: 1\nversion: 1.0.0\nmatch: { model: m }\n")]);

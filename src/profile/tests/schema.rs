@@ -167,6 +167,8 @@ fn what_the_loader_refuses_the_schema_refuses() {
     }
     for top in [
         "match: {}",
+        "match: { modes: { recvery: {} } }",
+        "inputs: { a-b: { from: prompt } }",
         "inputs: { a: { from: env } }",
         "inputs: { a: { from: env, var: A, file: b } }",
         "link: { baud: 1 }",

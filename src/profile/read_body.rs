@@ -1,0 +1,263 @@
+//! What stands below a step's kind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::document::{ArtifactSpec, BodySpec, FileSpec, Named};
+use super::model::{Answer, Limit};
+use super::node::{Fields, Node, Value, listed, suggestion};
+use super::read::MODES;
+use super::read_step::duration;
+use super::source::At;
+use super::template::{Context, Scope, Text, refuse_secret};
+use super::value::{Typed, hex_bytes};
+use crate::device::{Activate, Mode};
+use crate::error::Result;
+
+type Artifacts = BTreeMap<String, ArtifactSpec>;
+
+/// Reads what stands below a step's kind; with the timeout that an `ask` may carry itself.
+///
+/// # Errors
+/// `invalid`, with file, line, column and key.
+pub(super) fn read_body(
+    kind: &str,
+    keys: &[&str],
+    node: &Node,
+    scope: &Scope,
+    artifacts: &Artifacts,
+) -> Result<(BodySpec, Option<Duration>)> {
+    const ACTIVATE: [(&str, Activate); 3] =
+        [("none", Activate::None), ("test", Activate::Test), ("confirm", Activate::Confirm)];
+    const ANSWER: [(&str, Answer); 3] =
+        [("pass-fail", Answer::PassFail), ("done", Answer::Done), ("text", Answer::Text)];
+    let nothing = Node { at: node.at.clone(), value: Value::Map(Vec::new()) };
+    let node = if matches!(node.value, Value::Null) { &nothing } else { node };
+    let fields = node.fields(&format!("`{kind}`"), keys)?;
+    let mut timeout = None;
+    let open_text = |key: &str| -> Result<Option<Text>> {
+        let Some(node) = fields.get(key) else { return Ok(None) };
+        let text = Text::new(node.raw_text(&format!("`{key}`"))?, &node.at, scope)?;
+        refuse_secret(&text, &format!("`{key}`"))?;
+        Ok(Some(text))
+    };
+    let need_some = |keys: [&str; 2]| {
+        if keys.iter().all(|key| fields.get(key).is_none()) {
+            return Err(node.at.error(format_args!("`{kind}` does nothing; give it {}", listed(&keys))));
+        }
+        Ok(())
+    };
+    let body = match kind {
+        "firmware" => BodySpec::Firmware {
+            artifact: artifact(fields.need("artifact")?, artifacts)?,
+            slot: slot(fields.get("slot"))?.unwrap_or_else(|| "secondary".to_owned()),
+            activate: fields
+                .get("activate")
+                .map(|n| n.choice("`activate`", &ACTIVATE))
+                .transpose()?
+                .unwrap_or(Activate::Confirm),
+        },
+        "settings" => {
+            need_some(["set", "delete"])?;
+            read_settings(&fields, scope)?
+        }
+        "files" => BodySpec::Files { put: read_put(fields.need("put")?, scope, artifacts)? },
+        "apps" => {
+            need_some(["install", "remove"])?;
+            let install = fields.get("install").map(|n| n.list("`install`")).transpose()?.unwrap_or_default();
+            BodySpec::Apps {
+                install: install.iter().map(|n| artifact(n, artifacts)).collect::<Result<_>>()?,
+                remove: fields.get("remove").map(|n| n.texts("`remove`")).transpose()?.unwrap_or_default(),
+            }
+        }
+        "ask" => {
+            timeout = fields.get("timeout").map(|n| duration(n, "`timeout`")).transpose()?;
+            let say = open_text("say")?.ok_or_else(|| fields.at().error("`ask` lacks its `say`"))?;
+            BodySpec::Ask {
+                say,
+                answer: fields
+                    .get("answer")
+                    .map(|n| n.choice("`answer`", &ANSWER))
+                    .transpose()?
+                    .unwrap_or(Answer::PassFail),
+            }
+        }
+        "diagnose" => BodySpec::Diagnose { expect: read_expect(fields.get("expect"), scope)? },
+        "backup" => BodySpec::Backup { named: read_named(&fields)?, label: open_text("label")? },
+        "reboot" => BodySpec::Reboot {
+            to: fields.get("to").map(|n| n.choice("`to`", &MODES)).transpose()?.unwrap_or(Mode::Application),
+        },
+        "console" => {
+            let run = fields.need("run")?;
+            BodySpec::Console { run: Text::new(run.raw_text("`run`")?, &run.at, scope)?, expect: open_text("expect")? }
+        }
+        _ => BodySpec::Erase { slot: slot(Some(fields.need("slot")?))?.unwrap_or_default() },
+    };
+    Ok((body, timeout))
+}
+
+fn slot(node: Option<&Node>) -> Result<Option<String>> {
+    let Some(node) = node else { return Ok(None) };
+    let text = node.text("`slot`")?;
+    if !text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.')) {
+        return Err(node.at.error(format_args!("`{text}` is no slot; it looks like `secondary` or `1/secondary`")));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn artifact(node: &Node, artifacts: &Artifacts) -> Result<String> {
+    let name = node.text("an artifact's name")?;
+    if !artifacts.contains_key(name) {
+        let hint = suggestion(name, artifacts.keys().map(String::as_str));
+        return Err(node.at.error(format_args!("`{name}` names no artifact{hint}; declare it under `artifacts`")));
+    }
+    Ok(name.to_owned())
+}
+
+fn read_settings(fields: &Fields<'_>, scope: &Scope) -> Result<BodySpec> {
+    let mut set = Vec::new();
+    if let Some(node) = fields.get("set") {
+        for (key, value) in node.entries("`set`")? {
+            setting_key(&key.text, &key.at)?;
+            set.push((key.text.clone(), Typed::read(value, &key.text, scope)?));
+        }
+    }
+    let mut delete = Vec::new();
+    if let Some(node) = fields.get("delete") {
+        for node in node.list("`delete`")? {
+            let key = node.text("an entry of `delete`")?;
+            setting_key(key, &node.at)?;
+            if set.iter().any(|(other, _)| other == key) {
+                return Err(node.at.error(format_args!("setting `{key}` is both set and deleted")));
+            }
+            delete.push(key.to_owned());
+        }
+    }
+    if set.is_empty() && delete.is_empty() {
+        return Err(fields.at().error("`settings` does nothing: no key is set or deleted"));
+    }
+    Ok(BodySpec::Settings { set, delete })
+}
+
+fn setting_key(key: &str, at: &At) -> Result<()> {
+    if key.is_empty() || key.len() > 255 || key.chars().any(char::is_control) || key.contains("{{") {
+        let shown = key.escape_debug();
+        return Err(at.error(format_args!("`{shown}` is no settings key: 1 to 255 bytes of text, no template")));
+    }
+    Ok(())
+}
+
+/// An absolute path on a unit, without `.`, `..`, empty parts or control characters.
+///
+/// # Errors
+/// `invalid`: it is none.
+pub(super) fn unit_path(path: &str, at: &At) -> Result<()> {
+    let shown = path.escape_debug();
+    let why = if !path.starts_with('/') {
+        "must start with /"
+    } else if path.len() > 1024 {
+        "is too long"
+    } else if path.contains("{{") {
+        "cannot be a template"
+    } else if path.chars().any(char::is_control) {
+        "holds a control character"
+    } else if path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
+        "may not hold `.`, `..` or empty parts"
+    } else {
+        return Ok(());
+    };
+    Err(at.error(format_args!("the unit's path `{shown}` {why}")))
+}
+
+fn read_put(node: &Node, scope: &Scope, artifacts: &Artifacts) -> Result<Vec<(String, FileSpec)>> {
+    let entries = node.entries("`put`")?;
+    if entries.is_empty() {
+        return Err(node.at.error("`put` is empty"));
+    }
+    let mut put = Vec::new();
+    for (key, value) in entries {
+        unit_path(&key.text, &key.at)?;
+        put.push((key.text.clone(), read_file(value, &key.text, scope, artifacts)?));
+    }
+    Ok(put)
+}
+
+fn read_file(node: &Node, path: &str, scope: &Scope, artifacts: &Artifacts) -> Result<FileSpec> {
+    let what = format!("the content of {path}");
+    if let Value::Text(text) = &node.value {
+        let shown: String = text.escape_debug().take(40).collect();
+        let sentence = format!("{what} needs its kind: {{ artifact: NAME }} or {{ text: \"{shown}\" }}");
+        return Err(node.at.error(sentence));
+    }
+    node.fields(&what, &["artifact", "text", "hex"])?;
+    let Value::Map(entries) = &node.value else { return Err(node.at.error(format_args!("{what} must be a map"))) };
+    let [(key, value)] = entries.as_slice() else {
+        return Err(node.at.error(format_args!("{what} is exactly one of `artifact`, `text` or `hex`")));
+    };
+    if key.text == "artifact" {
+        return Ok(FileSpec::Artifact(artifact(value, artifacts)?));
+    }
+    let text = Text::new(value.raw_text(&what)?, &value.at, scope)?;
+    if key.text == "text" {
+        return Ok(FileSpec::Text(text));
+    }
+    if text.is_plain() {
+        let plain = text.render(&Context::new(&super::Facts::default(), &super::Inputs::default()))?;
+        hex_bytes(&plain).map_err(|e| value.at.error(e))?;
+    }
+    Ok(FileSpec::Hex(text))
+}
+
+fn read_expect(node: Option<&Node>, scope: &Scope) -> Result<BTreeMap<String, (Limit, Option<Text>)>> {
+    let mut expect = BTreeMap::new();
+    let Some(node) = node else { return Ok(expect) };
+    for (key, value) in node.entries("`expect`")? {
+        let what = format!("the limits of `{}`", key.text.escape_debug());
+        let fields = value.fields(&what, &["min", "max", "is"])?;
+        let (least, most) = (i128::from(i64::MIN), i128::from(i64::MAX));
+        let int = |key: &str| -> Result<Option<i64>> {
+            let Some(node) = fields.get(key) else { return Ok(None) };
+            Ok(i64::try_from(node.int(&format!("`{key}`"), least, most)?).ok())
+        };
+        let (min, max) = (int("min")?, int("max")?);
+        if let (Some(low), Some(high)) = (min, max)
+            && low > high
+        {
+            return Err(value.at.error(format_args!("{what}: min {low} is above max {high}")));
+        }
+        let is = fields.get("is").map(|n| Text::new(n.raw_text("`is`")?, &n.at, scope)).transpose()?;
+        if let Some(text) = &is {
+            refuse_secret(text, "`is`")?;
+        }
+        match (min.is_some() || max.is_some(), is.is_some()) {
+            (true, true) => return Err(value.at.error(format_args!("{what}: `is` stands alone"))),
+            (false, false) => {
+                return Err(value.at.error(format_args!("{what} say nothing; give `min`, `max` or `is`")));
+            }
+            _ => {}
+        }
+        expect.insert(key.text.clone(), (Limit { min, max, is: None }, is));
+    }
+    Ok(expect)
+}
+
+fn read_named(fields: &Fields<'_>) -> Result<Option<Named>> {
+    if fields.get("files").is_none() && fields.get("settings").is_none() {
+        return Ok(None);
+    }
+    let mut named = Named::default();
+    for node in fields.get("files").map(|n| n.list("`files`")).transpose()?.unwrap_or_default() {
+        let path = node.text("an entry of `files`")?;
+        unit_path(path, &node.at)?;
+        named.files.push((path.to_owned(), node.at.clone()));
+    }
+    for node in fields.get("settings").map(|n| n.list("`settings`")).transpose()?.unwrap_or_default() {
+        let key = node.text("an entry of `settings`")?;
+        setting_key(key, &node.at)?;
+        named.settings.push((key.to_owned(), node.at.clone()));
+    }
+    if named.files.is_empty() && named.settings.is_empty() {
+        return Err(fields.at().error("`backup` names nothing; leave both lists away to take what the profile names"));
+    }
+    Ok(Some(named))
+}
