@@ -341,6 +341,16 @@ fn a_lying_hash_speaks_of_what_was_sent_and_reading_back_finds_out() {
 }
 
 #[test]
+fn a_lie_that_ended_is_not_taken_up_again() {
+    let mut unit = Unit::with(&[Fault::LieHash]);
+    unit.put("/lfs1/f", b"first", 0, 10).good();
+    unit.power_on(|_| {});
+    unit.put("/lfs1/f", b"second", 0, 10).good();
+    unit.power_on(|options| options.faults = vec![Fault::LieHash]);
+    assert_eq!(unit.sha256("/lfs1/f"), Sha256::digest(b"second").to_vec());
+}
+
+#[test]
 fn power_may_go_at_any_byte_of_a_file() {
     let content: Vec<u8> = (0..60).map(|byte| byte * 3).collect();
     for cut in 1..=content.len() {

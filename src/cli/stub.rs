@@ -37,19 +37,19 @@ const FAULTS: &str = "\
 Faults (requests and payload bytes are counted from the start of the process; N is 1 when absent):
   drop:N         the Nth request is carried out and gets no answer
   corrupt:N      one bit of its answer is wrong
-  stall:N        the device hangs when it takes up the Nth request, for --stall-time, then answers late
-  cut-request:N  power is lost when the Nth request was received; nothing of it is stored
+  stall:N        the device hangs for --stall-time when it takes it up, then answers late
+  cut-request:N  power is lost when it was received; nothing of it is stored
   cut-answer:N   power is lost when it was carried out and not yet answered
-  cut-byte:N     power is lost when the Nth payload byte is stored (a setting is kept whole or not at all)
+  cut-byte:N     power is lost when the Nth payload byte is stored (settings: whole or not at all)
   lie-hash       every hash command answers for what was sent, not for what is stored
   lose-byte      flash loses the byte in the middle of every file and image; lengths stay right
   disk-full      writes to files are refused
 
-Power lost ends the process at once with status 75; started again on the same --state, the device is as its flash
-was left.
+Power lost ends the process at once with status 75. Started again on the same --state, the
+device is as its flash was left.
 
 Example:
-  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --serial TH-0421 --baud 115200 --fault drop:7";
+  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --baud 115200 --fault drop:7";
 
 /// An SMP unit on a pseudo-terminal: Zephyr's server over MCUboot slots
 ///
@@ -65,55 +65,55 @@ struct SmpStub {
     #[arg(long, value_name = "PATH")]
     link: Option<PathBuf>,
     /// Serial number: the device id that the shell's `hwinfo devid` prints, as ASCII
-    #[arg(long, default_value = "TH-0001")]
+    #[arg(long, default_value = "TH-0001", help_heading = "Identity")]
     serial: String,
     /// Board name
-    #[arg(long, default_value = "thermostat")]
+    #[arg(long, default_value = "thermostat", help_heading = "Identity")]
     model: String,
     /// Board revision
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", help_heading = "Identity")]
     hardware: Option<String>,
     /// Bytes of one message buffer; longer requests are dropped
-    #[arg(long, value_name = "BYTES", default_value_t = 384)]
+    #[arg(long, value_name = "BYTES", default_value_t = 384, help_heading = "Device")]
     buf_size: u16,
     /// Message buffers; requests that find none free are dropped
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Device")]
     buf_count: u8,
     /// Longest console line in bytes, marker and newline included; longer ones are dropped
-    #[arg(long, value_name = "BYTES", default_value = "127", value_parser = line_length)]
+    #[arg(long, value_name = "BYTES", default_value = "127", value_parser = line_length, help_heading = "Device")]
     line_length: LineLength,
     /// Bytes of an image slot, a multiple of 4096
-    #[arg(long, value_name = "BYTES", default_value_t = 524_288)]
+    #[arg(long, value_name = "BYTES", default_value_t = 524_288, help_heading = "Device")]
     slot_size: u32,
     /// Bytes of the file system
-    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "Device")]
     fs_size: u64,
     /// When data of a file outlast a power cut: with every chunk, or when it is closed, as on littlefs under Zephyr
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "write")]
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "write", help_heading = "Device")]
     durable: Durable,
     /// Line rate in bits a second, ten a byte, each way [default: as fast as it goes]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Line")]
     baud: Option<u32>,
     /// Milliseconds that every answer is delayed, without holding up the next request
-    #[arg(long, value_name = "MS", default_value_t = 0)]
+    #[arg(long, value_name = "MS", default_value_t = 0, help_heading = "Line")]
     latency: u64,
     /// Microseconds that flash takes for a byte; the device does nothing else meanwhile
-    #[arg(long, value_name = "US", default_value_t = 0)]
+    #[arg(long, value_name = "US", default_value_t = 0, help_heading = "Device")]
     write_time: u64,
     /// Put log lines and shell prompts between the frames
-    #[arg(long)]
+    #[arg(long, help_heading = "Line")]
     noise: bool,
     /// Milliseconds from the answer to a reset command to the reset
-    #[arg(long, value_name = "MS", default_value_t = 250)]
+    #[arg(long, value_name = "MS", default_value_t = 250, help_heading = "Device")]
     reset_delay: u64,
     /// Milliseconds from a reset to the running application
-    #[arg(long, value_name = "MS", default_value_t = 150)]
+    #[arg(long, value_name = "MS", default_value_t = 150, help_heading = "Device")]
     boot_time: u64,
     /// Milliseconds that the fault `stall` lasts
-    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    #[arg(long, value_name = "MS", default_value_t = 10_000, help_heading = "Faults")]
     stall_time: u64,
     /// What goes wrong: see below; may be given more than once
-    #[arg(long = "fault", value_name = "KIND[:N]")]
+    #[arg(long = "fault", value_name = "KIND[:N]", help_heading = "Faults")]
     faults: Vec<Fault>,
     /// End, too, when standard input ends: then the stub does not outlive who started it
     #[arg(long)]

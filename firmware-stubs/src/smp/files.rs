@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::error::{Error, Fail, rc};
-use super::{Durability, Fault, Options};
+use super::{Durability, Fault, Options, flash};
 use protocols::smp::Group;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -73,7 +73,12 @@ impl Name {
 impl Files {
     pub(super) fn open(folder: &Path, options: &Options) -> Result<Self, Error> {
         let root = folder.join("lfs1");
-        let sent = options.faults.contains(&Fault::LieHash).then(|| folder.join("lfs1.sent"));
+        let sent = folder.join("lfs1.sent");
+        let lies = options.faults.contains(&Fault::LieHash);
+        if !lies && sent.exists() {
+            flash::remove(&sent)?;
+        }
+        let sent = lies.then_some(sent);
         for path in [Some(&root), sent.as_ref()].into_iter().flatten() {
             fs::create_dir_all(path).map_err(|source| Error::State { path: path.clone(), source })?;
         }

@@ -93,6 +93,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
+/// Remove the file or folder at `path`.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(|source| Error::State { path: path.to_owned(), source })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,10 @@
 //! [`Device`] is the unit without its line: messages in, answers out, its state in a folder. [`run`] puts it on a
 //! pseudo-terminal whose other end is a serial port to anybody who opens it.
 //!
+//! What is kept when the power goes, at any moment: of an image, every byte that was written (a slot is erased before);
+//! of a file, what [`Durability`] says; a settings entry whole, once it was saved; the bootloader's decisions whole.
+//! What is forgotten: settings that were not saved, the clock, how far an upload was, which file was open.
+//!
 //! Left out of the model: signatures (the bootloader checks the hash only), more than one image, serial recovery,
 //! the log group, time that erasing takes.
 

@@ -68,10 +68,12 @@ impl Slots {
                 flash::replace(&path, &fresh)?;
             }
         }
-        if self.lies && !self.sent_path(bank).exists() {
-            std::fs::copy(&path, self.sent_path(bank)).map_err(|source| Error::State { path, source })?;
+        // What was sent in an earlier process is only worth keeping while the lie goes on.
+        match (self.lies, flash::read(&self.sent_path(bank))?) {
+            (true, None) => flash::replace(&self.sent_path(bank), &self.read(bank)?),
+            (false, Some(_)) => flash::remove(&self.sent_path(bank)),
+            (true, Some(_)) | (false, None) => Ok(()),
         }
-        Ok(())
     }
 
     /// Bytes of a slot.
