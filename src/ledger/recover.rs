@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -16,8 +16,10 @@ use crate::digest::{Algorithm, Digest, canonical};
 use crate::error::Result;
 use crate::home::{Home, durable};
 
-/// The most that is read of one journal; what follows is counted, not kept.
-const MAX_JOURNAL: u64 = 16 << 20;
+/// The most bytes of entries that a record of an interrupted run keeps; steps are kept whatever their number.
+const MAX_KEPT: usize = 16 << 20;
+/// The longest line that is read as one.
+const MAX_LINE: u64 = 16 << 20;
 
 /// What the ledger itself says in each predicate; a header cannot speak for it.
 const OWN: [&str; 10] = ["format", "station", "seq", "previous", "kind", "run", "serial", "outcome", "at", "operator"];
@@ -103,27 +105,36 @@ struct Held {
     /// Keeps the journal ours until it is sealed.
     lock: Option<File>,
     header: Option<Map<String, Value>>,
+    /// The entries as they came, as long as they fit [`MAX_KEPT`].
     entries: Vec<Value>,
+    kept: usize,
+    /// What the steps that ended came to.
+    steps: Vec<Value>,
+    /// The last step that an entry named, and the event.
+    last_step: Option<(String, String)>,
+    last_serial: Option<String>,
+    last_at: Option<String>,
     draft: Option<Draft>,
     /// Lines that could be read.
     whole: u64,
     /// Lines that could not, the torn last one included.
     unreadable: u64,
-    /// Bytes beyond [`MAX_JOURNAL`].
+    /// Entries beyond [`MAX_KEPT`].
     beyond: u64,
 }
 
 impl Held {
     fn read(file: File) -> io::Result<Held> {
-        let mut bytes = Vec::new();
-        (&file).take(MAX_JOURNAL).read_to_end(&mut bytes)?;
-        let mut held = Held { beyond: file.metadata()?.len().saturating_sub(MAX_JOURNAL), ..Held::default() };
-        for (index, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+        let mut held = Held::default();
+        let mut lines = BufReader::new(&file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
             match line.strip_suffix(b"\n").and_then(read_line) {
-                Some(entry) => {
-                    held.whole += 1;
-                    held.take(index, entry);
-                }
+                Some(entry) => held.take(entry, line.len()),
                 None => held.unreadable += 1,
             }
         }
@@ -131,13 +142,30 @@ impl Held {
         Ok(held)
     }
 
-    fn take(&mut self, index: usize, mut entry: Value) {
-        if let (0, Some(Value::Object(header))) = (index, entry.get_mut("header").map(Value::take)) {
+    fn take(&mut self, mut entry: Value, len: usize) {
+        let first = self.whole == 0 && self.unreadable == 0;
+        self.whole += 1;
+        if first && let Some(Value::Object(header)) = entry.get_mut("header").map(Value::take) {
             self.header = Some(header);
-        } else if let Some(draft) = entry.get("seal") {
+            return;
+        }
+        if let Some(draft) = entry.get("seal") {
             self.draft = serde_json::from_value(draft.clone()).ok();
-        } else {
+            return;
+        }
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+        let event = text("event");
+        if event.as_deref() == Some("step-finished") {
+            self.steps.extend(entry.get("result").filter(|result| result.is_object()).cloned());
+        }
+        self.last_step = event.zip(text("step")).or(self.last_step.take());
+        self.last_serial = text("serial").or(self.last_serial.take());
+        self.last_at = text("at").or(self.last_at.take());
+        self.kept = self.kept.saturating_add(len);
+        if self.kept <= MAX_KEPT {
             self.entries.push(entry);
+        } else {
+            self.beyond += 1;
         }
     }
 
@@ -146,9 +174,7 @@ impl Held {
         let text = |key: &str| predicate.get(key).and_then(Value::as_str);
         let kind = text("kind").and_then(|kind| kind.parse().ok()).unwrap_or(RecordKind::Run);
         let operator = text("operator").map(str::to_owned);
-        let last = |key: &str| self.entries.iter().rev().find_map(|entry| entry.get(key)?.as_str());
-        let serial = last("serial").or(text("serial")).map(str::to_owned);
-        let finished = last("at").map(str::to_owned);
+        let serial = self.last_serial.clone().or_else(|| text("serial").map(str::to_owned));
         let doing = self.doing();
         let profile = predicate.get("profile").and_then(|profile| {
             let sha256 = Digest::from_hex(Algorithm::Sha256, profile.get("digest")?.as_str()?)?;
@@ -160,8 +186,8 @@ impl Held {
         for own in OWN {
             predicate.remove(own);
         }
-        predicate.insert("steps".into(), self.steps().into());
-        predicate.insert("finished".into(), finished.into());
+        predicate.insert("steps".into(), self.steps.clone().into());
+        predicate.insert("finished".into(), self.last_at.clone().into());
         predicate.insert("recovered".into(), super::record::time(now).into());
         predicate.insert(
             "error".into(),
@@ -187,20 +213,13 @@ impl Held {
         }
     }
 
-    fn steps(&self) -> Vec<Value> {
-        let finished = |entry: &&Value| entry.get("event").is_some_and(|event| event == "step-finished");
-        let result = |entry: &Value| entry.get("result").filter(|result| result.is_object()).cloned();
-        self.entries.iter().filter(finished).filter_map(result).collect()
-    }
-
     /// What the last entry that names a step was about.
     fn doing(&self) -> String {
-        let named = |entry: &Value| {
-            Some((entry.get("event")?.as_str()?.to_owned(), entry.get("step")?.as_str()?.escape_debug().to_string()))
-        };
-        match self.entries.iter().rev().find_map(named) {
-            Some((event, step)) if event == "step-finished" => format!("the run stopped after the step {step}"),
-            Some((_, step)) => format!("the run stopped in the step {step}"),
+        match &self.last_step {
+            Some((event, step)) if event == "step-finished" => {
+                format!("the run stopped after the step {}", step.escape_debug())
+            }
+            Some((_, step)) => format!("the run stopped in the step {}", step.escape_debug()),
             None => "the run stopped before its first step".into(),
         }
     }

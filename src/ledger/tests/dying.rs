@@ -21,7 +21,8 @@ fn begun(home: &Home) -> (Journal, Uuid) {
     let run = Uuid::new_v4();
     let mut journal = Journal::create(home, run, header()).unwrap();
     journal.append(&finished("1-erase"), Durability::Now).unwrap();
-    journal.append(&json!({"event": "step-started", "step": "2-files"}), Durability::Later).unwrap();
+    let started = json!({"event": "step-started", "step": "2-files", "header": "of a file"});
+    journal.append(&started, Durability::Later).unwrap();
     (journal, run)
 }
 
@@ -61,6 +62,7 @@ fn a_run_that_died_is_sealed_as_interrupted_with_what_it_did() {
     assert_eq!(predicate["recovered"], "2027-01-15T08:00:09.000Z");
     assert_eq!(predicate["steps"], json!([{"name": "1-erase", "kind": "erase", "outcome": "done"}]));
     assert_eq!(predicate["journal"]["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(predicate["journal"]["entries"][1]["header"], "of a file");
     // What it had done once stays done.
     let key = OnceKey { serial: Some("TH-1"), ..OnceKey::default() };
     assert!(ledger.completed("thermostat", "1-erase", key).unwrap());
@@ -224,4 +226,34 @@ fn a_run_waits_to_begin_while_another_recovers() {
         assert!(recover(home, at(9)).unwrap().is_empty());
         assert!(!journal.seal(&Draft { run, ..draft("TH-1") }).unwrap().before);
     });
+}
+
+#[test]
+fn a_very_long_journal_keeps_its_steps_and_its_end() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path());
+    let (mut journal, run) = begun(&home);
+    let talk = json!({"event": "note", "text": "x".repeat(1 << 20)});
+    for _ in 0..20 {
+        journal.append(&talk, Durability::Later).unwrap();
+    }
+    journal.append(&finished("2-files"), Durability::Now).unwrap();
+    drop(journal);
+    let path = home.journals().join(format!("{run}.jsonl"));
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(recover(&home, at(9)).unwrap().len(), 1);
+    let ledger = Ledger::open(&home).unwrap();
+    let predicate = ledger.get("latest").unwrap().value().unwrap()["predicate"].clone();
+    assert_eq!(predicate["steps"].as_array().unwrap().len(), 2);
+    assert_eq!(predicate["error"]["doing"], "the run stopped after the step 2-files");
+    assert_eq!(predicate["journal"]["beyond"], 6);
+    // The same with its record drafted, at another station: what it came to is found at the end.
+    let root = tempfile::tempdir().unwrap();
+    let home = self::home(root.path());
+    let mut file = fs::File::create(home.journals().join(format!("{run}.jsonl"))).unwrap();
+    file.write_all(&whole).unwrap();
+    writeln!(file, "{}", json!({"seal": serde_json::to_value(Draft { run, ..draft("TH-1") }).unwrap()})).unwrap();
+    drop(file);
+    recover(&home, at(9)).unwrap();
+    assert_eq!(Ledger::open(&home).unwrap().get("latest").unwrap().outcome, "pass");
 }
