@@ -1,0 +1,93 @@
+//! The fuzz targets on a stable compiler: over the codecs' vectors, and over mutations of them that are the same in
+//! every run.
+
+#[path = "../fuzz/src/lib.rs"]
+#[allow(missing_docs, clippy::unwrap_used, reason = "a fuzz target panics when a promise does not hold")]
+mod targets;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Mutations of each target and run; more by `HARDWIRE_FUZZ_ROUNDS`.
+const ROUNDS: usize = 3000;
+
+/// A small generator: what is tried must not change from run to run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// Bytes of every vector: messages, frames, images, and nothing.
+fn corpus() -> Vec<Vec<u8>> {
+    let mut corpus = vec![Vec::new()];
+    for text in [
+        include_str!("../src/smp/vectors/zephyr-4.4.0-native.txt"),
+        include_str!("../src/smp/vectors/smpclient-7.3.0.txt"),
+        include_str!("../src/smp/vectors/documentation.txt"),
+    ] {
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            for column in line.split(' ').skip(1) {
+                let bytes = hex::decode(column).expect("vectors are hexadecimal");
+                // With a first byte before it for the targets that take a parameter, and the body alone.
+                corpus.push([&[7], bytes.as_slice()].concat());
+                corpus.push(bytes.get(8..).unwrap_or_default().to_vec());
+                corpus.push(bytes);
+            }
+        }
+    }
+    for image in [
+        include_bytes!("../src/mcuboot/vectors/imgtool-protected.bin").as_slice(),
+        include_bytes!("../src/mcuboot/vectors/imgtool-sha512.bin"),
+        include_bytes!("../src/mcuboot/vectors/imgtool-encrypted.bin"),
+    ] {
+        corpus.push(image.to_vec());
+    }
+    corpus
+}
+
+fn mutated(corpus: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut bytes = corpus[random.below(corpus.len())].clone();
+    for _ in 0..=random.below(6) {
+        let at = random.below(bytes.len() + 1);
+        match random.below(6) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+            1 if at < bytes.len() => bytes[at] = random.next() as u8,
+            2 => bytes.insert(at, random.next() as u8),
+            3 => bytes.truncate(at),
+            4 => {
+                let other = &corpus[random.below(corpus.len())];
+                let start = random.below(other.len() + 1);
+                bytes.splice(at.., other[start..].iter().copied());
+            }
+            _ => {
+                let random_bytes: Vec<u8> = (0..random.below(40)).map(|_| random.next() as u8).collect();
+                bytes.splice(at..at, random_bytes);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn every_target_over_the_vectors_and_mutations_of_them() {
+    let rounds = std::env::var("HARDWIRE_FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let corpus = corpus();
+    for (index, (name, target)) in targets::ALL.iter().enumerate() {
+        let mut random = Random(0x5eed_0000 + index as u64);
+        let mutations: Vec<_> = (0..rounds).map(|_| mutated(&corpus, &mut random)).collect();
+        for input in corpus.iter().chain(&mutations) {
+            if catch_unwind(AssertUnwindSafe(|| target(input))).is_err() {
+                panic!("{name} fails on {}", hex::encode(input));
+            }
+        }
+    }
+}
