@@ -81,12 +81,12 @@ impl Receiver for CapturingReceiver {
 /// # Errors
 /// `storage` when `file` cannot be written; so do sending and receiving later on.
 pub fn wrap(link: Link, mut file: Box<dyn Write + Send>, clock: &Arc<dyn Clock>) -> Result<Link> {
-    let Link { sender, receiver, address } = link;
+    let Link { sender, receiver, address, bytes_per_second } = link;
     writeln!(file, "# {}, seconds since the link was opened; > to the unit, < from it", address.escape_debug())
         .map_err(not_written)?;
     let log = Arc::new(Mutex::new(Log { file, clock: Arc::clone(clock), start: clock.now() }));
     let sender = Box::new(CapturingSender { inner: sender, log: Arc::clone(&log) });
-    Ok(Link { sender, receiver: Box::new(CapturingReceiver { inner: receiver, log }), address })
+    Ok(Link { sender, receiver: Box::new(CapturingReceiver { inner: receiver, log }), address, bytes_per_second })
 }
 
 #[cfg(test)]

@@ -147,6 +147,7 @@ pub fn wrap(link: Link, faults: &[Fault], clock: &Arc<dyn Clock>) -> Link {
             clock: Arc::clone(clock),
         }),
         address: link.address,
+        bytes_per_second: link.bytes_per_second,
     }
 }
 

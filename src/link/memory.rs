@@ -78,6 +78,7 @@ pub fn pair() -> (Link, Link) {
         sender: Box::new(PipeSender(Arc::clone(to))),
         receiver: Box::new(PipeReceiver(Arc::clone(from))),
         address: "memory".to_owned(),
+        bytes_per_second: None,
     };
     (end(&there, &back), end(&back, &there))
 }
@@ -155,7 +156,7 @@ impl<P: Peer> Receiver for Served<P> {
 #[must_use]
 pub fn served<P: Peer + 'static>(device: &Arc<Mutex<P>>, clock: &Arc<dyn Clock>) -> Link {
     let half = || Served { device: Arc::clone(device), clock: Arc::clone(clock), pending: VecDeque::new() };
-    Link { sender: Box::new(half()), receiver: Box::new(half()), address: "memory".to_owned() }
+    Link { sender: Box::new(half()), receiver: Box::new(half()), address: "memory".to_owned(), bytes_per_second: None }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the other side left (`gone`), took nothing (`timed-out`), is held by somebody else (`busy`) or may not be opened
 //! (`not-permitted`).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Link {
     pub receiver: Box<dyn Receiver>,
     /// Where it leads, as `-d` takes it.
     pub address: String,
+    /// Bytes that it carries a second at most, where that is known: how long a frame is under way.
+    pub bytes_per_second: Option<NonZeroU32>,
 }
 
 impl std::fmt::Debug for Link {

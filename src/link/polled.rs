@@ -39,7 +39,7 @@ where
 {
     let inbox = Mutex::new(VecDeque::new());
     let port = Arc::new(Port { stream, inbox, address: address.clone(), clock: Arc::clone(clock), _held: held });
-    Link { sender: Box::new(Half(Arc::clone(&port))), receiver: Box::new(Half(port)), address }
+    Link { sender: Box::new(Half(Arc::clone(&port))), receiver: Box::new(Half(port)), address, bytes_per_second: None }
 }
 
 enum Took {

@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +24,9 @@ pub(super) fn open(path: &Path, options: &SerialOptions, clock: &Arc<dyn Clock>)
     let address = Address::Tty(path.to_owned()).to_string();
     let stream = descriptor(path).map_err(|error| not_opened(&address, error))?;
     let port = set_up(path, options).map_err(|error| not_set_up(&address, error))?;
-    Ok(polled::link(stream, Some(Box::new(port)), address, clock))
+    let link = polled::link(stream, Some(Box::new(port)), address, clock);
+    // Eight bits of a byte travel with a start and a stop bit.
+    Ok(Link { bytes_per_second: NonZeroU32::new(options.baud.get() / 10), ..link })
 }
 
 fn descriptor(path: &Path) -> io::Result<File> {

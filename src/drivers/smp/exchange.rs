@@ -74,7 +74,8 @@ impl Wire {
         let limits = Limits::new(&SmpOptions { framing, ..SmpOptions::default() }, None, Mode::Application);
         // Answers to an earlier session that are still under way carry its sequence numbers.
         let start = op.clock.now().since_start().subsec_micros().to_le_bytes()[0];
-        Wire { link, line: Line::new(framing).with_sequence(start), limits }
+        let line = Line::new(framing).with_sequence(start).with_bytes_per_second(link.bytes_per_second);
+        Wire { link, line, limits }
     }
 
     pub(super) fn address(&self) -> &str {
@@ -111,7 +112,10 @@ impl Wire {
         loop {
             let bounds = self.limits.bounds();
             let session = Exchange::new(&mut self.line, request.clone(), policy).within(bounds);
-            match drive(&mut self.link, session, op) {
+            let mut sent = 0;
+            let outcome = drive(&mut self.link, session, &mut sent, op);
+            op.retries += sent.saturating_sub(1);
+            match outcome {
                 Ok(reply) => return Ok(Ok(reply)),
                 Err(Ended::Refused(refusal)) if refusal.is_congestion() && busy < BUSY_TRIES => {
                     busy += 1;
@@ -159,7 +163,14 @@ impl Wire {
 
 /// Runs `session` over `link` to its end. A stop that was asked for is heard before a request is sent, never within a
 /// frame; one that was asked for twice, and the end of the time given, also while an answer is awaited.
-pub(super) fn drive<S: Session>(link: &mut Link, mut session: S, op: &mut Op<'_>) -> Answer<S::Output, Ended> {
+///
+/// `sent` counts the requests.
+pub(super) fn drive<S: Session>(
+    link: &mut Link,
+    mut session: S,
+    sent: &mut u64,
+    op: &mut Op<'_>,
+) -> Answer<S::Output, Ended> {
     let mut buf = [0; READ_AT_ONCE];
     loop {
         let now = op.clock.now();
@@ -167,6 +178,7 @@ pub(super) fn drive<S: Session>(link: &mut Link, mut session: S, op: &mut Op<'_>
             Step::Send(bytes) => {
                 op.check()?;
                 trace!(bytes = bytes.len(), "request");
+                *sent += 1;
                 link.sender.send(&bytes, within(SEND_WITHIN, op))?;
             }
             Step::Noise(text) => trace!(%text, "noise"),
@@ -182,7 +194,7 @@ pub(super) fn drive<S: Session>(link: &mut Link, mut session: S, op: &mut Op<'_>
                 session.on_bytes(op.clock.now(), &buf[..count]);
             }
             Step::Done(output) => return Ok(output),
-            Step::Failed(failure) => return Err(failed(failure, op)),
+            Step::Failed(failure) => return Err(failed(failure)),
         }
     }
 }
@@ -191,8 +203,7 @@ fn within(wait: Duration, op: &Op<'_>) -> Duration {
     op.deadline.map_or(wait, |deadline| wait.min(deadline.saturating_since(op.clock.now())))
 }
 
-fn failed(failure: Failure, op: &mut Op<'_>) -> Ended {
-    op.retries += u64::from(failure.tries.saturating_sub(1));
+fn failed(failure: Failure) -> Ended {
     let sentence = failure.to_string();
     let (kind, next) = match failure.cause {
         Cause::Refused(refusal) => return Ended::Refused(refusal),

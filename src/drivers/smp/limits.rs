@@ -55,6 +55,11 @@ impl Limits {
         self.window = 1;
     }
 
+    /// The unit lost something in a transfer: the next one keeps fewer requests in flight, but for two.
+    pub(super) fn ease(&mut self) {
+        self.window = (self.window - 1).max(self.window.min(2));
+    }
+
     /// By name, for people: what the unit said, and what is made of it.
     pub(super) fn named(&self) -> BTreeMap<&'static str, u64> {
         let mut named = BTreeMap::from([("message", self.message as u64), ("window", u64::from(self.window))]);

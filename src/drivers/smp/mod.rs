@@ -5,6 +5,7 @@
 //! itself is [`protocols::smp`].
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocols::smp::Group;
@@ -23,6 +24,7 @@ mod diagnostics;
 mod exchange;
 mod files;
 mod firmware;
+mod fit;
 mod identity;
 mod limits;
 mod open;
@@ -100,7 +102,7 @@ impl Protocol for Smp {
     fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         let options = SmpOptions::parse(options)?;
         let (wire, survey, unit) = open::open(link, &options, op)?;
-        Ok(Box::new(SmpDriver { wire, survey, unit, compares: false }))
+        Ok(Box::new(SmpDriver { wire, survey, unit, compares: false, deleted: BTreeSet::new() }))
     }
 }
 
@@ -111,6 +113,8 @@ struct SmpDriver {
     unit: Unit,
     /// Whether the unit was seen to compare what it stored with the digest it was told.
     compares: bool,
+    /// Settings that were deleted since the unit was opened.
+    deleted: BTreeSet<String>,
 }
 
 impl SmpDriver {

@@ -9,7 +9,7 @@ use protocols::smp::message::os::{BootloaderInfo, BootloaderMode, Echo, OsInfo, 
 use protocols::smp::message::{Bytes, Refusal, enumeration, fs, settings, shell as shell_group, statistics};
 use protocols::smp::session::RetryPolicy;
 
-use super::exchange::{FLASH, QUICK, SHELL, Wire};
+use super::exchange::{FLASH, QUICK, Wire};
 use super::identity::{self, ChipId};
 use super::limits::Limits;
 use super::options::SmpOptions;
@@ -228,7 +228,7 @@ fn application(wire: &mut Wire, survey: &mut Survey, op: &mut Op<'_>) -> Result<
         return Ok(None);
     }
     let devid = shell_group::Execute { argv: vec!["hwinfo".to_owned(), "devid".to_owned()] };
-    match wire.ask(&devid, SHELL, op)? {
+    match wire.ask(&devid, FLASH, op)? {
         Ok(reply) => Ok((reply.ret == 0).then(|| identity::chip_id(reply.output.raw())).flatten()),
         Err(refusal) => {
             if refusal.is_unsupported() {

@@ -1,6 +1,6 @@
 //! Settings: values of bytes under keys.
 
-use protocols::smp::message::settings::{DeleteSetting, ReadSetting, Save, WriteSetting};
+use protocols::smp::message::settings::{Commit, DeleteSetting, ReadSetting, Save, WriteSetting};
 
 use super::SmpDriver;
 use super::exchange::FLASH;
@@ -62,27 +62,46 @@ impl Settings for SmpDriver {
             )
             .next("shorten the value, or keep it in a file"));
         }
+        self.wire.fit(value.len(), op)?;
         let request = WriteSetting { name: key.to_owned(), value: value.to_vec().into() };
         self.wire.require(&request, FLASH, op).map_err(|error| error.while_doing(format!("setting {key}")))?;
+        self.deleted.remove(key);
         Ok(())
     }
 
+    /// Zephyr takes the key out of its storage; what runs keeps the value, and shows it, until the next restart.
     fn delete(&mut self, key: &str, op: &mut Op<'_>) -> Result<()> {
         check(key)?;
-        match self.wire.ask(&DeleteSetting { name: key.to_owned() }, FLASH, op)? {
-            Ok(_) => Ok(()),
-            Err(refusal) if refusal::no_such_key(&refusal) => Ok(()),
-            Err(refusal) => Err(refusal::error("delete setting", refusal).while_doing(format!("deleting {key}"))),
-        }
+        self.remove(key, op)?;
+        self.deleted.insert(key.to_owned());
+        Ok(())
     }
 
     fn save(&mut self, op: &mut Op<'_>) -> Result<()> {
+        match self.wire.ask(&Commit {}, FLASH, op)? {
+            Err(refusal) if !refusal.is_unsupported() => return Err(refusal::error("commit settings", refusal)),
+            _ => {}
+        }
         self.wire.require(&Save { name: None }, FLASH, op)?;
+        // A save stores all that runs, so also what was deleted before it.
+        for key in self.deleted.clone() {
+            self.remove(&key, op)?;
+        }
         Ok(())
     }
 
     fn max_value(&self, key: &str) -> Option<u64> {
         Some(self.wire.limits.message.saturating_sub(WRITE_OVERHEAD + key.len()) as u64)
+    }
+}
+
+impl SmpDriver {
+    fn remove(&mut self, key: &str, op: &mut Op<'_>) -> Result<()> {
+        match self.wire.ask(&DeleteSetting { name: key.to_owned() }, FLASH, op)? {
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal::no_such_key(&refusal) => Ok(()),
+            Err(refusal) => Err(refusal::error("delete setting", refusal).while_doing(format!("deleting {key}"))),
+        }
     }
 }
 

@@ -73,26 +73,21 @@ pub(super) fn writable(
     images: &[ImageState],
     swap: Option<BootloaderMode>,
 ) -> Vec<Writable> {
-    if let Some(info) = info {
-        let told: Vec<Writable> = info
-            .images
-            .iter()
-            .take(MAX_IMAGES)
-            .flat_map(|image| {
-                image.slots.iter().take(2).filter_map(move |slot| {
-                    let room = match (image.max_image_size, slot.size) {
-                        (Some(most), Some(size)) => Some(most.min(size)),
-                        (most, size) => most.or(size),
-                    };
-                    let id = slot.upload_image_id?;
-                    Some(Writable { slot: name(image.image, slot.slot), id: Some(id), room })
-                })
-            })
-            .collect();
-        if !told.is_empty() {
-            return told;
-        }
+    // Ids are there only in builds that let every slot be uploaded to; sizes also in others.
+    let told: Vec<Writable> = info
+        .iter()
+        .flat_map(|info| info.images.iter().take(MAX_IMAGES))
+        .flat_map(|image| image.slots.iter().take(2).map(move |slot| (image, slot)))
+        .map(|(image, slot)| Writable {
+            slot: name(image.image, slot.slot),
+            id: slot.upload_image_id,
+            room: image.max_image_size.into_iter().chain(slot.size).min(),
+        })
+        .collect();
+    if told.iter().any(|slot| slot.id.is_some()) {
+        return told.into_iter().filter(|slot| slot.id.is_some()).collect();
     }
+    let room = |name: &str| told.iter().find(|slot| slot.slot == name).and_then(|slot| slot.room);
     let numbers: std::collections::BTreeSet<u32> =
         images.iter().take(MAX_IMAGES * 2).map(|image| image.image.unwrap_or(0)).chain([0]).collect();
     numbers
@@ -106,7 +101,8 @@ pub(super) fn writable(
                     images.iter().find(runs).map_or(1, |state| u32::from(state.slot == 0))
                 }
             };
-            Writable { slot: name(image, slot), id: (image != 0).then_some(image), room: None }
+            let slot = name(image, slot);
+            Writable { room: room(&slot), slot, id: (image != 0).then_some(image) }
         })
         .collect()
 }
@@ -172,6 +168,15 @@ mod tests {
         };
         let all = writable(Mode::Application, Some(&info), &[image(None, 0, Some(true))], None);
         assert_eq!(all, [Writable { slot: "secondary".to_owned(), id: Some(2), room: Some(4000) }]);
+        let info = SlotInfoReply {
+            images: vec![ImageSlots {
+                image: 0,
+                slots: vec![slot(0, None), slot(1, None)],
+                max_image_size: Some(4000),
+            }],
+        };
+        let all = writable(Mode::Application, Some(&info), &[image(None, 0, Some(true))], None);
+        assert_eq!(all, [Writable { slot: "secondary".to_owned(), id: None, room: Some(4000) }]);
     }
 
     #[test]

@@ -1,26 +1,18 @@
 //! Files and images in pieces, to the unit and back.
 
 use std::io::Write;
-use std::time::Duration;
 
-use protocols::smp::message::{fs, os::Echo};
-use protocols::smp::session::{
-    FileDownload, FileUpload, ImageTarget, ImageUpload, RetryPolicy, TransferPolicy, Uploaded,
-};
-use tracing::{info, warn};
+use protocols::smp::message::fs;
+use protocols::smp::session::{FileDownload, FileUpload, ImageTarget, ImageUpload, TransferPolicy, Uploaded};
+use tracing::info;
 
 use super::exchange::{Ended, FLASH, Wire, drive};
 use super::files::unreadable;
+use super::limits::Limits;
 use super::refusal;
 use crate::device::{Content, Op, Upload, Written};
 use crate::error::{Error, Kind, Result};
 
-/// A message that fits two lines of console framing, for which every unit has room.
-const SMALL_MESSAGE: usize = 176;
-/// Bytes of an echo around its text, and one for a reply whose map has no length.
-const ECHO_OVERHEAD: usize = 8 + 1 + 2 + 3 + 1;
-/// An echo is answered at once; 2 KiB and back at 115200 baud take half a second.
-const FIT: RetryPolicy = RetryPolicy::new(Duration::from_millis(1200), 2);
 /// What is sent is held in memory at most this far.
 const MAX_CONTENT: u64 = 256 << 20;
 
@@ -31,8 +23,11 @@ fn in_memory(content: &dyn Content) -> Result<Vec<u8>> {
     content.to_vec().map_err(unreadable)
 }
 
-fn written(done: &Uploaded, op: &mut Op<'_>) -> Written {
+fn written(limits: &mut Limits, done: &Uploaded, op: &mut Op<'_>) -> Written {
     op.retries += u64::from(done.losses) + u64::from(done.restarts);
+    if done.losses > 0 {
+        limits.ease();
+    }
     info!(bytes = done.total, sent = done.sent, losses = done.losses, restarts = done.restarts, "transferred");
     Written { sent: done.sent, resumed_at: done.resumed_at.unwrap_or(0) }
 }
@@ -53,14 +48,14 @@ impl Wire {
         self.fit(bytes.len(), op)?;
         let bounds = self.bounds();
         let session = FileUpload::new(&mut self.line, path, &bytes, bounds, TransferPolicy::FILE).resume_at(from);
-        match drive(&mut self.link, session, op) {
+        match drive(&mut self.link, session, &mut 0, op) {
             Ok(done) => {
                 // Zephyr closes a file when as much came as the first piece announced. One that it went on with, after a
                 // loss too, it keeps open and unsynced, and shows its old length and digest until it is closed.
                 if done.losses > 0 || done.restarts > 0 || from > 0 {
                     self.close(path, op)?;
                 }
-                Ok(written(&done, op))
+                Ok(written(&mut self.limits, &done, op))
             }
             Err(ended) => {
                 self.settle(op);
@@ -81,30 +76,6 @@ impl Wire {
         Ok(())
     }
 
-    /// Before much is sent for the first time: whether messages as long as the unit announced get through. Some units
-    /// announce buffers that their serial driver cannot fill at the speed of the line, and lose such messages without
-    /// a word. Then what is sent becomes shorter, and goes one by one.
-    fn fit(&mut self, len: usize, op: &mut Op<'_>) -> Result<()> {
-        if self.limits.proven || len + SMALL_MESSAGE / 2 <= SMALL_MESSAGE {
-            return Ok(());
-        }
-        while self.limits.message > SMALL_MESSAGE {
-            let text = "=".repeat(self.limits.message - ECHO_OVERHEAD);
-            // A refusal is an answer: the message got there.
-            match self.ask(&Echo { text }, FIT, op) {
-                Ok(_) => break,
-                Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
-                    op.check()?;
-                    self.limits.shrink((self.limits.message / 2).max(SMALL_MESSAGE));
-                    warn!(message = self.limits.message, "the unit loses longer messages");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.limits.proven = true;
-        Ok(())
-    }
-
     /// Writes an image to where `id` leads (the unit's first image when absent).
     ///
     /// # Errors
@@ -115,8 +86,8 @@ impl Wire {
         let bounds = self.bounds();
         let target = ImageTarget { image: id, ..ImageTarget::default() };
         let session = ImageUpload::new(&mut self.line, target, &bytes, bounds, TransferPolicy::IMAGE);
-        match drive(&mut self.link, session, op) {
-            Ok(done) => Ok(Upload { written: written(&done, op), matched: done.matched }),
+        match drive(&mut self.link, session, &mut 0, op) {
+            Ok(done) => Ok(Upload { written: written(&mut self.limits, &done, op), matched: done.matched }),
             Err(ended) => {
                 self.settle(op);
                 Err(ended.into_error("image upload"))
@@ -137,7 +108,7 @@ impl Wire {
     ) -> Result<Option<u64>> {
         let bounds = self.bounds();
         let session = FileDownload::new(&mut self.line, path, most, bounds, TransferPolicy::FILE);
-        match drive(&mut self.link, session, op) {
+        match drive(&mut self.link, session, &mut 0, op) {
             Ok(done) => {
                 into.write_all(&done.content).map_err(|error| {
                     Error::new(Kind::Storage, format!("what was read from {path} could not be kept")).because(error)
