@@ -63,7 +63,9 @@ impl Wire {
                 Ok(_) => break,
                 Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
                     op.check()?;
-                    self.limits.shrink((self.limits.message / 2).max(SMALL));
+                    // A small buffer is not halved twice: what it loses now is more than two lines.
+                    let half = self.limits.message / 2;
+                    self.limits.shrink(if half < 2 * SMALL { SMALL } else { half });
                     warn!(message = self.limits.message, "the unit loses longer messages");
                 }
                 Err(error) => return Err(error),

@@ -55,9 +55,10 @@ impl Limits {
         self.window = 1;
     }
 
-    /// The unit lost something in a transfer: the next one keeps fewer requests in flight, but for two.
-    pub(super) fn ease(&mut self) {
-        self.window = (self.window - 1).max(self.window.min(2));
+    /// Takes over what a transfer found the unit to take.
+    pub(super) fn learn(&mut self, found: Bounds) {
+        self.message = self.message.min(found.message);
+        self.window = self.window.min(u32::try_from(found.window).unwrap_or(u32::MAX)).max(1);
     }
 
     /// By name, for people: what the unit said, and what is made of it.

@@ -25,9 +25,7 @@ fn in_memory(content: &dyn Content) -> Result<Vec<u8>> {
 
 fn written(limits: &mut Limits, done: &Uploaded, op: &mut Op<'_>) -> Written {
     op.retries += u64::from(done.losses) + u64::from(done.restarts);
-    if done.losses > 0 {
-        limits.ease();
-    }
+    limits.learn(done.limits);
     info!(bytes = done.total, sent = done.sent, losses = done.losses, restarts = done.restarts, "transferred");
     Written { sent: done.sent, resumed_at: done.resumed_at.unwrap_or(0) }
 }
@@ -50,8 +48,8 @@ impl Wire {
         let session = FileUpload::new(&mut self.line, path, &bytes, bounds, TransferPolicy::FILE).resume_at(from);
         match drive(&mut self.link, session, &mut 0, op) {
             Ok(done) => {
-                // Zephyr closes a file when as much came as the first piece announced. One that it went on with, after a
-                // loss too, it keeps open and unsynced, and shows its old length and digest until it is closed.
+                // Zephyr keeps a file open and unsynced that it went on with, after a loss too, and shows its old length
+                // and digest until it is closed. The session closes it; what is left is a unit without that command.
                 if done.losses > 0 || done.restarts > 0 || from > 0 {
                     self.close(path, op)?;
                 }
@@ -110,6 +108,7 @@ impl Wire {
         let session = FileDownload::new(&mut self.line, path, most, bounds, TransferPolicy::FILE);
         match drive(&mut self.link, session, &mut 0, op) {
             Ok(done) => {
+                self.limits.learn(done.limits);
                 into.write_all(&done.content).map_err(|error| {
                     Error::new(Kind::Storage, format!("what was read from {path} could not be kept")).because(error)
                 })?;

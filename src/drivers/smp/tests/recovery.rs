@@ -55,7 +55,9 @@ impl Recovery {
     }
 }
 
-fn open(images: Vec<ImageState>) -> (Box<dyn Driver>, Arc<Mutex<Recovery>>, Arc<dyn Clock>) {
+type Opened = (Box<dyn Driver>, Arc<Mutex<Recovery>>, Arc<dyn Clock>);
+
+fn open(images: Vec<ImageState>) -> Opened {
     let recovery = Arc::new(Mutex::new(Recovery { images, ..Recovery::default() }));
     let unit = Arc::clone(&recovery);
     let mut deframer = Deframer::new(Framing::default(), 1020);
