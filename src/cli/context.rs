@@ -19,6 +19,9 @@ pub(super) struct Global {
     /// Print results as JSON, one object a line on stdout; words for people go to stderr
     #[arg(long, global = true)]
     json: bool,
+    /// Never ask; what would have to be asked is an error
+    #[arg(long, global = true)]
+    no_input: bool,
     /// Say more on stderr: -v milestones, -vv decisions, -vvv bytes
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
@@ -67,6 +70,12 @@ impl Context {
             cancel: Cancel::default(),
             global,
         }
+    }
+
+    /// Whether somebody may be asked, the terminal permitting.
+    pub(super) fn may_ask(&self) -> bool {
+        use std::io::IsTerminal;
+        !self.global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// The station's papers; says so when it put something in order.
@@ -137,10 +146,10 @@ fn one_target(device: &OneDevice, world: &dyn World) -> Result<Target> {
     match device.device.as_deref().filter(|text| !text.is_empty()) {
         Some(text) => {
             let selector: Selector = text.parse()?;
-            station::resolve(&selector, world).map_err(not_there)
+            station::resolve(&selector, &[], world).map_err(not_there)
         }
         None => {
-            let known = station::resolve_any(|found| found.driver.is_some(), world).map_err(not_there)?;
+            let known = station::resolve_any(|found| found.driver.is_some(), &[], world).map_err(not_there)?;
             Ok(station::only_one(known)?)
         }
     }

@@ -87,7 +87,7 @@ impl Detect {
             .iter()
             .map(|text| {
                 let selector: Selector = text.parse()?;
-                let target = station::resolve(&selector, &*world).map_err(super::context::not_there)?;
+                let target = station::resolve(&selector, &[], &*world).map_err(super::context::not_there)?;
                 let address = target.address.to_string();
                 let mut found = ports
                     .iter()

@@ -1,6 +1,7 @@
 //! The exit codes: documented constants, in one place.
 
 use crate::error::Kind;
+use crate::run::report::{Outcome, Report};
 
 /// How the process ends, as a shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,20 @@ impl Exit {
             | Kind::TimedOut
             | Kind::Garbled
             | Kind::Interrupted => Exit::STATION,
+        }
+    }
+
+    /// The code of a run that began: what it came to, and for what reason.
+    #[must_use]
+    pub fn of_run(report: &Report) -> Exit {
+        match (report.outcome, report.error.as_ref().map(|error| error.kind)) {
+            (Outcome::Pass, _) => Exit::PASSED,
+            (Outcome::Cancelled, _) | (_, Some(Kind::Cancelled)) => Exit::CANCELLED,
+            (_, Some(Kind::Mismatch)) => Exit::MISMATCH,
+            (_, Some(Kind::Storage)) => Exit::STORAGE,
+            // Something was written by now: what turns out to be impossible makes the unit fail.
+            (Outcome::Fail, _) => Exit::UNIT_FAILED,
+            (Outcome::Error, _) => Exit::STATION,
         }
     }
 

@@ -1,11 +1,14 @@
 //! The command line: one file a command, which parses, calls the library and renders. Nothing imports this room.
 
+mod apply;
+mod bench;
 mod completions;
 mod context;
 mod detect;
 pub mod exit;
 mod info;
 mod ledger;
+mod plan;
 mod profile;
 pub mod report;
 mod stub;
@@ -54,6 +57,8 @@ Environment:
 enum Command {
     Detect(detect::Detect),
     Info(info::Info),
+    Plan(plan::PlanCommand),
+    Apply(Box<apply::Apply>),
     Profile(profile::ProfileCommand),
     Ledger(ledger::LedgerCommand),
     Stub(Box<stub::Stub>),
@@ -75,6 +80,8 @@ fn run(cli: Cli) -> Exit {
     let outcome: Outcome = match cli.command {
         Command::Detect(command) => command.run(&cx),
         Command::Info(command) => command.run(&cx),
+        Command::Plan(command) => command.run(&cx),
+        Command::Apply(command) => command.run(&cx),
         Command::Profile(command) => command.run(&cx),
         Command::Ledger(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),

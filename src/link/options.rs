@@ -69,7 +69,7 @@ pub enum LineState {
 pub struct SerialOptions {
     /// `baud=N`.
     pub baud: Baud,
-    /// `flow=none|rtscts|xonxoff`.
+    /// `flow=none|rtscts|xonxoff`; `hardware` and `software`, as profiles spell it, are taken too.
     pub flow: Flow,
     /// `dtr=keep|on|off`.
     pub dtr: LineState,
@@ -118,8 +118,8 @@ impl FromStr for Flow {
     fn from_str(text: &str) -> Result<Flow> {
         match text {
             "none" => Ok(Flow::None),
-            "rtscts" => Ok(Flow::RtsCts),
-            "xonxoff" => Ok(Flow::XonXoff),
+            "rtscts" | "hardware" => Ok(Flow::RtsCts),
+            "xonxoff" | "software" => Ok(Flow::XonXoff),
             _ => Err(wrong("flow", text, "one of none, rtscts, xonxoff")),
         }
     }

@@ -19,6 +19,8 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 pub struct PortBay {
     target: Target,
     address: String,
+    /// As `-d` named it.
+    named: Option<String>,
     world: Arc<dyn World>,
 }
 
@@ -26,7 +28,29 @@ impl PortBay {
     /// The bay at `target`. Nothing is opened yet.
     #[must_use]
     pub fn new(target: Target, world: Arc<dyn World>) -> PortBay {
-        PortBay { address: target.address.to_string(), target, world }
+        PortBay { address: target.address.to_string(), target, named: None, world }
+    }
+
+    /// The same, and how a person named it.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> PortBay {
+        self.named = Some(name.to_owned());
+        self
+    }
+
+    /// What tells its port from others, however it was named.
+    #[must_use]
+    pub fn port(&self) -> String {
+        match &self.target.address {
+            Address::Tty(path) => format!("tty:{}", path.canonicalize().unwrap_or_else(|_| path.clone()).display()),
+            address => address.to_string(),
+        }
+    }
+
+    /// How a person named it.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        self.named.as_deref()
     }
 
     /// The same, spoken to by `driver` unless one is forced already.
@@ -34,6 +58,12 @@ impl PortBay {
     pub fn with_driver(mut self, driver: Option<&str>) -> PortBay {
         self.target.driver = self.target.driver.take().or(driver.map(str::to_owned));
         self
+    }
+
+    /// The USB id of its port, `vvvv:pppp`.
+    #[must_use]
+    pub fn usb_id(&self) -> Option<&str> {
+        self.target.usb_id.as_deref()
     }
 
     /// The protocol that speaks to the unit here, by name.
@@ -192,7 +222,7 @@ mod tests {
     }
 
     fn bay(selector: &str, script: Script) -> (PortBay, Arc<Script>) {
-        let target = resolve(&selector.parse().unwrap(), &script).unwrap();
+        let target = resolve(&selector.parse().unwrap(), &[], &script).unwrap();
         let world = Arc::new(script);
         (PortBay::new(target, world.clone()), world)
     }
@@ -267,7 +297,7 @@ mod tests {
         let (mut quiet, cancel) = (|_| {}, Cancel::default());
         let error = bay.open(&mut Op::new(&*clock, &cancel, &mut quiet)).err().unwrap();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::TimedOut, "no unit answers (asked: fake)"));
-        let unknown = resolve(&"adb@tty:/dev/unit".parse().unwrap(), &*world).unwrap_err();
+        let unknown = resolve(&"adb@tty:/dev/unit".parse().unwrap(), &[], &*world).unwrap_err();
         assert_eq!(unknown.kind(), Kind::Invalid);
     }
 }

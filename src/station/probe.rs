@@ -27,7 +27,7 @@ pub fn probe(found: &mut [Found], world: &Arc<dyn World>, cancel: &Cancel) -> Re
 }
 
 fn ask(found: &mut Found, world: &Arc<dyn World>, cancel: &Cancel) {
-    let Ok(target) = found.address.parse().and_then(|selector| resolve(&selector, &**world)) else { return };
+    let Ok(target) = found.address.parse().and_then(|selector| resolve(&selector, &[], &**world)) else { return };
     let mut quiet = |_| {};
     let mut op = Op::new(&**world.clock(), cancel, &mut quiet);
     op.deadline = Some(world.clock().now() + PATIENCE);

@@ -16,6 +16,8 @@ pub struct Target {
     pub address: Address,
     /// The USB port that it hangs on: after a restart a unit may come back under another name.
     pub usb: Option<String>,
+    /// The USB id that it shows there, `vvvv:pppp`.
+    pub usb_id: Option<String>,
     /// The driver to speak with; `None` asks each.
     pub driver: Option<String>,
     /// How the serial port is set up.
@@ -24,21 +26,24 @@ pub struct Target {
     pub options: Options,
 }
 
+/// Link options that hold unless the selector says otherwise, as `-d` spells them.
+pub type Defaults = [(&'static str, String)];
+
 /// The port that `selector` names.
 ///
 /// # Errors
 /// `gone` when there is no such unit, `invalid` when several fit or an option is wrong.
-pub fn resolve(selector: &Selector, world: &dyn World) -> Result<Target> {
-    let mut options = selector.options.clone();
+pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> Result<Target> {
+    let mut options = merged(defaults, &selector.options);
     let serial = SerialOptions::take(&mut options)?;
     check_driver(selector.driver.as_deref(), world)?;
     let ports = world.ports();
-    let (address, usb) = match &selector.place {
-        Place::Address(address) => (address.clone(), usb_port_of(address, &ports)),
+    let (address, found) = match &selector.place {
+        Place::Address(address) => (address.clone(), listed(address, &ports)),
         Place::Usb(port) => {
             let on_port = |found: &&Found| usb_port(found) == Some(port);
             let found = one(&ports.iter().filter(on_port).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
-            (tty(found), Some(port.clone()))
+            (tty(found), Some(found))
         }
         Place::Serial(serial) => {
             let has_serial = |found: &&Found| {
@@ -47,38 +52,51 @@ pub fn resolve(selector: &Selector, world: &dyn World) -> Result<Target> {
             };
             let what = format!("with serial number {}", serial.escape_debug());
             let found = one(&ports.iter().filter(has_serial).collect::<Vec<_>>(), &what)?;
-            (tty(found), usb_port(found).cloned())
+            (tty(found), Some(found))
         }
         Place::Bay(bay) => {
             return Err(Error::new(Kind::Gone, format!("this station has no bay {bay}: it has no bay map yet"))
                 .next("name the unit by its port, as `hardwire detect` lists it"));
         }
     };
-    Ok(Target { address, usb, driver: selector.driver.clone(), serial, options })
+    let usb = found.and_then(|found| found.usb.as_ref());
+    Ok(Target {
+        address,
+        usb: usb.and_then(|usb| usb.port.clone()),
+        usb_id: usb.map(|usb| usb.id.clone()),
+        driver: selector.driver.clone(),
+        serial,
+        options,
+    })
 }
 
-/// The one unit that is known by its USB identity, for a command that names none.
+/// The units that are known by their USB identity, for a command that names none.
 ///
 /// # Errors
-/// `gone` when there is none, `invalid` with the list when there are several.
-pub fn resolve_any(fits: impl Fn(&Found) -> bool, world: &dyn World) -> Result<Vec<Target>> {
-    let ports = world.ports();
-    let targets: Vec<Target> = ports
-        .iter()
-        .filter(|found| fits(found))
-        .map(|found| Target {
-            address: tty(found),
-            usb: usb_port(found).cloned(),
-            driver: found.driver.map(str::to_owned),
-            serial: SerialOptions::default(),
-            options: Options::new(),
-        })
-        .collect();
+/// `gone` when there is none, `invalid` when an option is wrong.
+pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &dyn World) -> Result<Vec<Target>> {
+    let mut options = merged(defaults, &Options::new());
+    let serial = SerialOptions::take(&mut options)?;
+    let target = |found: Found| Target {
+        address: tty(&found),
+        usb: usb_port(&found).cloned(),
+        usb_id: found.usb.as_ref().map(|usb| usb.id.clone()),
+        driver: found.driver.map(str::to_owned),
+        serial,
+        options: options.clone(),
+    };
+    let targets: Vec<Target> = world.ports().into_iter().filter(|found| fits(found)).map(target).collect();
     if targets.is_empty() {
         return Err(Error::new(Kind::Gone, "no unit was named, and none is known by its USB identity")
             .next("name its port with -d, as in `-d tty:/dev/ttyUSB0`; `hardwire detect` lists the ports"));
     }
     Ok(targets)
+}
+
+fn merged(defaults: &Defaults, given: &Options) -> Options {
+    let mut options: Options = defaults.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    options.extend(given.clone());
+    options
 }
 
 /// Holds a list of units to one.
@@ -129,8 +147,8 @@ fn usb_port(found: &Found) -> Option<&String> {
     found.usb.as_ref().and_then(|usb| usb.port.as_ref())
 }
 
-fn usb_port_of(address: &Address, ports: &[Found]) -> Option<String> {
+fn listed<'a>(address: &Address, ports: &'a [Found]) -> Option<&'a Found> {
     let Address::Tty(path) = address else { return None };
     let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-    ports.iter().find(|found| found.path() == Some(&real)).and_then(usb_port).cloned()
+    ports.iter().find(|found| found.path() == Some(&real))
 }

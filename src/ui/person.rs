@@ -26,6 +26,12 @@ pub enum Asking {
     Nobody,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    Shown,
+    Hidden,
+}
+
 /// The person at this terminal.
 pub struct AtTerminal {
     asking: Asking,
@@ -48,10 +54,16 @@ impl AtTerminal {
     /// # Errors
     /// `cancelled`, `timed-out`.
     pub fn ask(&self, prompt: &str, deadline: Option<Moment>, cancel: &Cancel) -> Result<Option<String>> {
+        self.ask_with(Echo::Shown, prompt, deadline, cancel)
+    }
+
+    fn ask_with(&self, echo: Echo, prompt: &str, deadline: Option<Moment>, cancel: &Cancel) -> Result<Option<String>> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || {
             eprint!("{prompt} ");
             let _ = io::stderr().flush();
+            #[cfg(unix)]
+            let _unseen = (echo == Echo::Hidden).then(unseen::Unseen::begin);
             self.wait_for_line(deadline, cancel)?;
             let mut line = String::new();
             let read = io::stdin().lock().read_line(&mut line);
@@ -61,6 +73,33 @@ impl AtTerminal {
         match &self.screen {
             Some(screen) => screen.suspend(read),
             None => read(),
+        }
+    }
+
+    /// The same, with `None` when nobody can be asked.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    pub fn ask_if_any(&self, prompt: &str, cancel: &Cancel) -> Result<Option<String>> {
+        match self.asking {
+            Asking::Terminal => self.ask(prompt, None, cancel),
+            Asking::Nobody => Ok(None),
+        }
+    }
+
+    /// The same for a secret: what is typed is not shown.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    pub fn ask_unseen(&self, prompt: &str, cancel: &Cancel) -> Result<Option<String>> {
+        match self.asking {
+            Asking::Terminal => {
+                let answer = self.ask_with(Echo::Hidden, prompt, None, cancel);
+                // The newline was not shown either.
+                eprintln!();
+                answer
+            }
+            Asking::Nobody => Ok(None),
         }
     }
 
@@ -137,6 +176,32 @@ impl Person for AtTerminal {
                 Answer::PassFail if is_yes(&answer) => return Ok("pass".into()),
                 Answer::PassFail if is_no(&answer) => return Ok("fail".into()),
                 Answer::PassFail | Answer::Text => {}
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unseen {
+    use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+    /// Echo is off while it lives.
+    pub(super) struct Unseen(Option<Termios>);
+
+    impl Unseen {
+        pub(super) fn begin() -> Unseen {
+            let stdin = std::io::stdin();
+            let Ok(before) = tcgetattr(&stdin) else { return Unseen(None) };
+            let mut unseen = before.clone();
+            unseen.local_flags.remove(LocalFlags::ECHO);
+            Unseen(tcsetattr(&stdin, SetArg::TCSADRAIN, &unseen).is_ok().then_some(before))
+        }
+    }
+
+    impl Drop for Unseen {
+        fn drop(&mut self) {
+            if let Some(before) = &self.0 {
+                let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, before);
             }
         }
     }

@@ -1,0 +1,63 @@
+//! A unit that was met: its bay, the driver that speaks to it, and what is known of it.
+
+use super::PortBay;
+use crate::device::{Bay, Driver, ModeSpec, Op, UnitText};
+use crate::error::{Error, Kind, Result};
+use crate::profile::{Facts, UnitNames};
+
+/// A unit, open.
+pub struct Met {
+    /// Where it is.
+    pub bay: PortBay,
+    /// Who speaks to it.
+    pub driver: Box<dyn Driver>,
+    /// What a profile may ask of it.
+    pub facts: Facts,
+    /// What the command line may call it.
+    pub names: UnitNames,
+    /// What its driver may find in modes that it is not in.
+    pub modes: &'static [ModeSpec],
+}
+
+impl Met {
+    /// What people call it: its serial number, else its address.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let serial = self.facts.serial.as_deref().map(|serial| UnitText::new(serial).to_string());
+        serial.unwrap_or_else(|| self.bay.address().to_owned())
+    }
+}
+
+/// Opens the unit in `bay`. `identity` is the setting that holds the serial number of a unit without one of its own.
+///
+/// # Errors
+/// `gone` when nothing is there, and what opening and reading may come to.
+pub fn meet(mut bay: PortBay, identity: Option<&str>, op: &mut Op<'_>) -> Result<Met> {
+    let mut driver = bay.open(op)?;
+    let mut facts = Facts::of(driver.unit(), bay.usb_id());
+    if let (None, Some(key), Some(settings)) = (&facts.serial, identity, driver.settings()) {
+        facts.serial = match settings.read(key, op) {
+            Ok(value) => value.and_then(|value| text(&value)),
+            // It may have none yet: a run can give it one.
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => None,
+            Err(error) => return Err(error.while_doing(format!("reading the unit's serial number from {key}"))),
+        };
+    }
+    let Some(protocol) = bay.protocol(driver.unit().driver) else {
+        return Err(Error::new(Kind::Unsupported, "the unit's driver is not registered"));
+    };
+    let address = bay.address().to_owned();
+    let bare = address.strip_prefix("tty:").map(str::to_owned);
+    let names = UnitNames {
+        serial: facts.serial.clone(),
+        bay: bay.id().map(|bay| bay.to_string()),
+        addresses: [bay.named().map(str::to_owned), bare, Some(address)].into_iter().flatten().collect(),
+    };
+    let modes = protocol.modes();
+    Ok(Met { bay, driver, facts, names, modes })
+}
+
+fn text(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok()?.trim_matches(['\0', ' ']);
+    (!text.is_empty()).then(|| text.to_owned())
+}

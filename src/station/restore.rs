@@ -1,0 +1,110 @@
+//! A backup put back: the same steps as any other run, from the vault.
+
+use std::sync::Arc;
+
+use super::{Met, Office};
+use crate::device::{Level, UnitText};
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::{Body, FilesStep, Payload, Resolved, SettingsStep, Step};
+use crate::run::person::Consent;
+use crate::vault::{Backup, ItemKind, Manifest};
+
+/// Onto which unit a backup may be put besides its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Onto {
+    /// `--other-unit`.
+    pub other_unit: Allowed,
+    /// `--other-model`.
+    pub other_model: Allowed,
+}
+
+/// Whether a person has said so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Allowed {
+    /// No.
+    #[default]
+    No,
+    /// Yes.
+    Yes,
+}
+
+impl From<bool> for Allowed {
+    fn from(said: bool) -> Allowed {
+        if said { Allowed::Yes } else { Allowed::No }
+    }
+}
+
+/// What is put back.
+pub struct Restoration {
+    /// The backup.
+    pub backup: Backup,
+    /// Its steps.
+    pub resolved: Resolved,
+    /// What must be meant because of the unit that it goes to.
+    pub consents: Vec<Consent>,
+}
+
+/// The backup that `name` names, for this unit. Every byte of it is checked before the unit is touched.
+///
+/// # Errors
+/// `invalid` when there is none, or it is of another unit or model and that was not allowed; `mismatch` when it is
+/// damaged.
+pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result<Restoration> {
+    let vault = office.vault()?;
+    let serial = met.facts.serial.as_deref().filter(|_| onto.other_unit == Allowed::No);
+    if name == "latest" && onto.other_unit == Allowed::No && serial.is_none() {
+        return Err(Error::new(Kind::Invalid, "the unit shows no serial number, so its latest backup is not known")
+            .next("name the backup by its digest"));
+    }
+    let backup = vault.find(name, serial)?;
+    let consents = check_unit(&backup.manifest, met, onto)?;
+    let (mut files, mut settings) = (Vec::new(), Vec::new());
+    for item in &backup.manifest.items {
+        let object = vault.get_checked(&item.sha256)?;
+        let payload = Payload { content: Arc::new(object), sha256: item.sha256.clone(), secret: false };
+        match item.kind {
+            ItemKind::File => files.push((item.path.clone(), payload)),
+            ItemKind::Setting => settings.push((item.path.clone(), payload)),
+        }
+    }
+    let mut steps = Vec::new();
+    if !files.is_empty() {
+        steps.push(Step::plain("files", Body::Files(FilesStep { put: files }), Level::Digest));
+    }
+    if !settings.is_empty() {
+        let body = Body::Settings(SettingsStep { set: settings, delete: Vec::new() });
+        steps.push(Step::plain("settings", body, Level::Digest));
+    }
+    if steps.is_empty() {
+        return Err(Error::new(Kind::Invalid, "there is nothing in this backup"));
+    }
+    let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
+    Ok(Restoration { backup, resolved, consents })
+}
+
+fn check_unit(manifest: &Manifest, met: &Met, onto: Onto) -> Result<Vec<Consent>> {
+    let mut consents = Vec::new();
+    let facts = [
+        ("model", &manifest.model, &met.facts.model, onto.other_model, "--other-model"),
+        ("unit", &manifest.serial, &met.facts.serial, onto.other_unit, "--other-unit"),
+    ];
+    for (what, theirs, ours, allowed, flag) in facts {
+        // Two that do not say who they are may be one and the same, and may be not.
+        if theirs == ours && theirs.is_some() {
+            continue;
+        }
+        let shown =
+            |text: &Option<String>| text.as_deref().map_or_else(|| "unknown".into(), |t| UnitText::new(t).to_string());
+        let sentence = format!("the backup is of another {what}: {}, and this is {}", shown(theirs), shown(ours));
+        if theirs == ours && what == "model" {
+            continue;
+        }
+        if allowed == Allowed::No {
+            return Err(
+                Error::new(Kind::Invalid, sentence).next(format!("say {flag} if that is meant; nothing was written"))
+            );
+        }
+        consents.push(Consent { say: sentence });
+    }
+    Ok(consents)
+}

@@ -1,0 +1,90 @@
+//! What all runs of one command share, and how they are begun.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Met, Office};
+use crate::clock::Clock;
+use crate::device::{Bay, Cancel};
+use crate::error::Result;
+use crate::ledger::RecordKind;
+use crate::plan::Plan;
+use crate::profile::model::Resolved;
+use crate::run::event::Listener;
+use crate::run::person::Person;
+use crate::run::report::Report;
+use crate::run::{self, Desk, Order};
+
+/// What all runs of one command share.
+pub struct Shift<'a> {
+    /// The station's papers.
+    pub office: &'a Office,
+    /// The program's clock.
+    pub clock: &'a dyn Clock,
+    /// Who answers.
+    pub person: &'a dyn Person,
+    /// Who may stop it.
+    pub cancel: &'a Cancel,
+    /// The caller's tags.
+    pub tags: BTreeMap<String, String>,
+    /// Who is at the bench.
+    pub operator: Option<String>,
+    /// The kinds of things (`file`, `setting`) that a backup may omit.
+    pub accept_omitted: Vec<String>,
+}
+
+impl Shift<'_> {
+    fn order(&self, met: &Met, kind: RecordKind, resolved: &Resolved) -> Order {
+        Order {
+            kind,
+            run: Uuid::new_v4(),
+            resolved: resolved.clone(),
+            modes: met.modes,
+            tags: self.tags.clone(),
+            operator: self.operator.clone(),
+            accept_omitted: self.accept_omitted.clone(),
+        }
+    }
+
+    /// Says what would be done to the unit. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`run::plan`]; `storage`.
+    pub fn plan(&self, met: &mut Met, kind: RecordKind, resolved: &Resolved, listener: &dyn Listener) -> Result<Plan> {
+        let order = self.order(met, kind, resolved);
+        let (ledger, vault) = (self.office.ledger()?, self.office.vault()?);
+        let address = met.bay.address().to_owned();
+        let desk = Desk {
+            clock: self.clock,
+            home: &self.office.home,
+            ledger: &ledger,
+            vault: &vault,
+            person: self.person,
+            listener,
+            cancel: self.cancel,
+        };
+        run::plan(&address, &mut *met.driver, &order, desk)
+    }
+
+    /// Makes it so, and seals the record. That the ledger can be written is known before the unit is touched.
+    ///
+    /// # Errors
+    /// As [`run::execute`].
+    pub fn execute(&self, met: Met, kind: RecordKind, resolved: &Resolved, listener: &dyn Listener) -> Result<Report> {
+        let order = self.order(&met, kind, resolved);
+        let (mut ledger, vault) = (self.office.ledger()?, self.office.vault()?);
+        ledger.check_writable()?;
+        let Met { mut bay, driver, .. } = met;
+        let desk = Desk {
+            clock: self.clock,
+            home: &self.office.home,
+            ledger: &ledger,
+            vault: &vault,
+            person: self.person,
+            listener,
+            cancel: self.cancel,
+        };
+        run::execute(&mut bay, driver, &order, desk)
+    }
+}

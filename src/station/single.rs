@@ -1,0 +1,229 @@
+//! One step without a profile: what a command line names, as the steps that a run carries out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Met;
+use crate::device::{Activate, Capability, Level, Mode};
+use crate::digest::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::profile::model::{
+    BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, Payload, RebootStep, Resolved, SettingsStep, Step,
+};
+use crate::steps;
+
+/// The largest file that is taken for a unit on a wire.
+const MAX_FILE: u64 = 1 << 30;
+
+/// A file at the station, read whole.
+///
+/// # Errors
+/// `invalid` when it cannot be read or is larger than any unit takes.
+pub fn read(path: &Path) -> Result<Payload> {
+    let unread = |cause| Error::new(Kind::Invalid, format!("{} cannot be read", path.display())).because(cause);
+    let len = std::fs::metadata(path).map_err(unread)?.len();
+    if len > MAX_FILE {
+        return Err(Error::new(Kind::Invalid, format!("{} has {len} bytes, more than {MAX_FILE}", path.display())));
+    }
+    let bytes = std::fs::read(path).map_err(unread)?;
+    Ok(Payload { sha256: Digest::sha256(&bytes), content: Arc::new(bytes), secret: false })
+}
+
+/// What to do with an image, where the command line leaves it open.
+#[derive(Debug, Clone, Default)]
+pub struct Flash {
+    /// The slot.
+    pub slot: Option<String>,
+    /// What is done with it there.
+    pub activate: Option<Activate>,
+    /// The least level.
+    pub verify: Option<Level>,
+}
+
+/// An image into a slot of this unit. What is left open is the most that the unit takes: the secondary slot where it
+/// can be written, confirmed, proven by running.
+///
+/// # Errors
+/// `unsupported` when the unit takes no firmware in this mode; `invalid` when the file is no image for it.
+pub fn flash(met: &mut Met, name: &str, image: Payload, flash: &Flash) -> Result<Resolved> {
+    let levels = met.driver.unit().levels(Capability::Firmware).to_vec();
+    let mode = met.driver.unit().mode;
+    let firmware = met.driver.firmware().ok_or_else(|| {
+        Error::new(Kind::Unsupported, format!("the unit takes no firmware in mode {mode}"))
+            .next("`hardwire info` shows what it offers")
+    })?;
+    let version = firmware.identify(&*image.content)?;
+    let writable = firmware.writable();
+    let slot = flash.slot.clone().or_else(|| {
+        let preferred = writable.iter().find(|slot| *slot == "secondary");
+        preferred.or(writable.first()).cloned()
+    });
+    let slot = slot.ok_or_else(|| Error::new(Kind::Unsupported, "the unit shows no slot that can be written"))?;
+    let ways = firmware.activations();
+    let activate =
+        flash.activate.unwrap_or(if ways.contains(&Activate::Confirm) { Activate::Confirm } else { Activate::None });
+    let what = format!("flash {} to {slot}, {activate:?}, {:?}", image.sha256, version.version);
+    let body = Body::Firmware(FirmwareStep { artifact: name.to_owned(), image, slot, activate });
+    let verify = flash.verify.unwrap_or_else(|| strongest(&body, &levels));
+    Ok(Resolved::single("flash", &what, vec![Step::plain("flash", body, verify)]))
+}
+
+/// The strongest level that a step reaches here: `booted` before what only reads back.
+fn strongest(body: &Body, levels: &[Level]) -> Level {
+    let reaches = steps::kind(body).reaches(levels);
+    let order = [Level::Booted, Level::Readback, Level::Digest];
+    order.into_iter().find(|level| reaches.contains(level)).unwrap_or(Level::Link)
+}
+
+/// A file at an absolute path on the unit.
+///
+/// # Errors
+/// `invalid` when the path is not one.
+pub fn put(path: &str, content: Payload, verify: Level) -> Result<Resolved> {
+    check_path(path)?;
+    let what = format!("put {} at {path}", content.sha256);
+    let body = Body::Files(FilesStep { put: vec![(path.to_owned(), content)] });
+    Ok(Resolved::single("put", &what, vec![Step::plain("put", body, verify)]))
+}
+
+/// Refuses what is no absolute path on a unit, or leads out of where it seems to lead.
+///
+/// # Errors
+/// `invalid`.
+pub fn check_path(path: &str) -> Result<()> {
+    let wrong = |why: &str| {
+        Err(Error::new(Kind::Invalid, format!("`{}` is no path on a unit: {why}", path.escape_debug()))
+            .next("write an absolute path, as in /lfs1/ca.pem"))
+    };
+    if !path.starts_with('/') || path.len() < 2 {
+        return wrong("it does not begin at /");
+    }
+    if path.split('/').any(|part| matches!(part, "." | "..")) {
+        return wrong("it holds . or ..");
+    }
+    if path.chars().any(char::is_control) {
+        return wrong("it holds a control character");
+    }
+    Ok(())
+}
+
+/// What a backup takes.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// Paths on the unit.
+    pub files: Vec<String>,
+    /// Setting keys.
+    pub settings: Vec<String>,
+    /// Those among them that a profile fills with secrets.
+    pub secrets: Vec<String>,
+}
+
+impl Named {
+    /// What the steps of a profile name.
+    #[must_use]
+    pub fn by(resolved: &Resolved) -> Named {
+        let mut named = Named::default();
+        for step in resolved.steps.iter().filter(|step| step.skip.is_none()) {
+            match &step.body {
+                Body::Files(FilesStep { put }) => named.add(put, |named| &mut named.files),
+                Body::Settings(SettingsStep { set, .. }) => named.add(set, |named| &mut named.settings),
+                Body::Backup(backup) => {
+                    named.files.extend(backup.files.clone());
+                    named.settings.extend(backup.settings.clone());
+                    named.secrets.extend(backup.secrets.clone());
+                }
+                _ => {}
+            }
+        }
+        for names in [&mut named.files, &mut named.settings, &mut named.secrets] {
+            let mut seen = std::collections::BTreeSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+        }
+        named
+    }
+
+    fn add(&mut self, payloads: &[(String, Payload)], to: impl Fn(&mut Named) -> &mut Vec<String>) {
+        for (name, payload) in payloads {
+            to(self).push(name.clone());
+            if payload.secret {
+                self.secrets.push(name.clone());
+            }
+        }
+    }
+
+    /// Whether it names nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.settings.is_empty()
+    }
+
+    /// A backup of it.
+    #[must_use]
+    pub fn step(self, name: &str, implied: bool, label: Option<String>) -> Step {
+        let Named { files, settings, secrets } = self;
+        Step::plain(name, Body::Backup(BackupStep { files, settings, secrets, implied, label }), Level::Link)
+    }
+}
+
+/// A backup of what is named.
+#[must_use]
+pub fn backup(command: &str, named: Named, label: Option<String>) -> Resolved {
+    let what = format!("{command} {:?} {:?}", named.files, named.settings);
+    Resolved::single(command, &what, vec![named.step(command, false, label)])
+}
+
+/// Diagnostics, judged by what a profile expects.
+///
+/// # Errors
+/// `invalid` when the profile judges nothing.
+pub fn diagnose(profile: Option<&Resolved>) -> Result<Resolved> {
+    let mut expect = BTreeMap::new();
+    for step in profile.into_iter().flat_map(|resolved| &resolved.steps) {
+        if let (Body::Diagnose(diagnose), None) = (&step.body, &step.skip) {
+            expect.extend(diagnose.expect.clone());
+        }
+    }
+    if profile.is_some() && expect.is_empty() {
+        return Err(Error::new(Kind::Invalid, "the profile has no `diagnose` step with limits")
+            .next("leave the profile out to read without judging"));
+    }
+    let steps = vec![Step::plain("diagnose", Body::Diagnose(DiagnoseStep { expect }), Level::Link)];
+    Ok(match profile {
+        Some(resolved) => Resolved { steps, ..resolved.clone() },
+        None => Resolved::single("diagnose", "diagnose", steps),
+    })
+}
+
+/// A restart into `to`.
+#[must_use]
+pub fn reboot(to: Mode) -> Resolved {
+    let body = Body::Reboot(RebootStep { to });
+    Resolved::single("reboot", &format!("reboot {to}"), vec![Step::plain("reboot", body, Level::Link)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_elsewhere_is_refused() {
+        for path in ["", "/", "lfs1/a", "/lfs1/../etc", "/lfs1/./a", "/lfs1/\u{1b}[2J", ".."] {
+            assert_eq!(check_path(path).unwrap_err().kind(), Kind::Invalid, "{path:?}");
+        }
+        check_path("/lfs1/ca..pem").unwrap();
+    }
+
+    #[test]
+    fn a_backup_takes_what_the_profile_names_once_and_knows_its_secrets() {
+        let payload = |secret| Payload { content: Arc::new(vec![1]), sha256: Digest::sha256(&[1]), secret };
+        let files = Body::Files(FilesStep { put: vec![("/a".into(), payload(false)), ("/a".into(), payload(false))] });
+        let settings = Body::Settings(SettingsStep { set: vec![("psk".into(), payload(true))], delete: vec![] });
+        let steps = vec![Step::plain("f", files, Level::Digest), Step::plain("s", settings, Level::Digest)];
+        let named = Named::by(&Resolved::single("x", "x", steps));
+        assert_eq!(
+            (named.files, named.settings, named.secrets),
+            (vec!["/a".into()], vec!["psk".into()], vec!["psk".to_owned()])
+        );
+    }
+}
