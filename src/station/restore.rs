@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Met, Office};
-use crate::device::{Level, UnitText};
+use crate::device::{Content, Level, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{Body, FilesStep, Payload, Resolved, SettingsStep, Step};
 use crate::run::person::Consent;
-use crate::vault::{Backup, ItemKind, Manifest};
+use crate::vault::{Backup, ItemKind, Manifest, Object};
 
 /// Onto which unit a backup may be put besides its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     let (mut files, mut settings) = (Vec::new(), Vec::new());
     for item in &backup.manifest.items {
         let object = vault.get_checked(&item.sha256)?;
-        let payload = Payload { content: Arc::new(object), sha256: item.sha256.clone(), secret: false };
+        let payload = Payload { content: Arc::new(Kept(object)), sha256: item.sha256.clone(), secret: false };
         match item.kind {
             ItemKind::File => files.push((item.path.clone(), payload)),
             ItemKind::Setting => settings.push((item.path.clone(), payload)),
@@ -80,6 +80,19 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     }
     let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
     Ok(Restoration { backup, resolved, consents })
+}
+
+/// An object of the vault as content for a unit; it was checked when it was opened.
+struct Kept(Object);
+
+impl Content for Kept {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        self.0.read_exact_at(offset, buf)
+    }
 }
 
 fn check_unit(manifest: &Manifest, met: &Met, onto: Onto) -> Result<Vec<Consent>> {
