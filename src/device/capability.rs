@@ -229,6 +229,11 @@ pub trait Firmware {
     /// The slots that can be written in this mode.
     fn writable(&self) -> Vec<String>;
 
+    /// The most bytes that `slot` takes, where the unit says.
+    fn room(&self, _slot: &str) -> Option<u64> {
+        None
+    }
+
     /// The ways of activation that the unit takes in this mode.
     fn activations(&self) -> &[Activate];
 

@@ -57,6 +57,13 @@ impl StepKind for FirmwareStep {
             )
             .next("name one of these slots in the profile, or the mode with `in:`"));
         }
+        if let Some(room) = firmware.room(&self.slot).filter(|room| self.bytes() > *room) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("the image has {} bytes and slot {} takes {room}", self.bytes(), self.slot),
+            )
+            .next("use an image that fits the slot"));
+        }
         if self.activate == Activate::None {
             return Ok(());
         }

@@ -146,5 +146,8 @@ fn a_lying_hash_is_caught_by_reading_back_and_claims_no_more_than_digest_below()
 }
 
 fn active(firmware: &[Value]) -> &Value {
-    firmware.iter().find(|slot| slot["state"].as_array().is_some_and(|s| s.contains(&"active".into()))).expect("one runs")
+    firmware
+        .iter()
+        .find(|slot| slot["state"].as_array().is_some_and(|s| s.contains(&"active".into())))
+        .expect("one runs")
 }

@@ -40,6 +40,10 @@ impl Firmware for SmpDriver {
         self.survey.writable.iter().map(|slot| slot.slot.clone()).collect()
     }
 
+    fn room(&self, slot: &str) -> Option<u64> {
+        self.target(slot).ok()?.room
+    }
+
     fn activations(&self) -> &[Activate] {
         slots::activations(self.survey.state_settable, self.survey.swap)
     }
@@ -50,13 +54,6 @@ impl Firmware for SmpDriver {
 
     fn upload(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload> {
         let target = self.target(slot)?.clone();
-        if let Some(room) = target.room.filter(|room| content.len() > *room) {
-            return Err(Error::new(
-                Kind::Refused,
-                format!("the image has {} bytes and slot {slot} takes {room}", content.len()),
-            )
-            .next("use an image that fits the slot"));
-        }
         let upload = self
             .wire
             .upload_image(target.id, content, op)
