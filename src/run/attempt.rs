@@ -8,7 +8,7 @@ use super::observer::Observer;
 use super::report::{Report, Return, StepOutcome, StepResult};
 use super::start::{Past, unit_label};
 use super::{Desk, Order};
-use crate::device::{Bay, Cancel, Departure, Driver, Op, Unit, UnitText};
+use crate::device::{Bay, Cancel, Departure, Driver, Op, Proof, Unit, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
 use crate::profile::model::Step;
@@ -109,18 +109,43 @@ impl<'a> Run<'a> {
 
     /// A unit without a serial number of its own may have been given one by this very run.
     fn learn_serial(&mut self) {
-        let Some(key) = &self.order.resolved.identity_setting else { return };
-        if self.report.serial.is_some() || self.driver.is_none() {
-            return;
+        if self.report.serial.is_none()
+            && let Ok(serial) = self.kept_serial()
+        {
+            self.know(serial);
         }
+    }
+
+    /// The serial number that the unit keeps where the profile's `identity` says.
+    fn kept_serial(&mut self) -> Result<Option<UnitText>> {
+        let Some(key) = self.order.resolved.identity_setting.clone() else { return Ok(None) };
         let cancel = Cancel::default();
-        let read = self.with_driver(None, Some(SMALL_TALK), &cancel, |driver, bench| match driver.settings() {
-            Some(settings) => settings.read(key, bench.op),
+        let value = self.with_driver(None, Some(SMALL_TALK), &cancel, |driver, bench| match driver.settings() {
+            Some(settings) => settings.read(&key, bench.op),
             None => Ok(None),
-        });
-        if let Ok(Some(serial)) = read {
-            self.report.serial = identity(&serial);
+        })?;
+        Ok(value.and_then(|value| identity(&value)))
+    }
+
+    /// The unit's serial number is known, or was changed by this run.
+    pub(super) fn know(&mut self, serial: Option<UnitText>) {
+        if serial.is_some() {
+            self.report.serial = serial;
             self.observer.know(&self.report);
+        }
+    }
+
+    /// How the unit that came back is known, when its driver knew it by nothing but the port.
+    fn recognise(&mut self, proof: Proof) -> Result<Proof> {
+        let Some(before) = self.report.serial.clone().filter(|_| proof == Proof::Port) else { return Ok(proof) };
+        match self.kept_serial()? {
+            Some(after) if after == before => Ok(Proof::Serial),
+            Some(after) => Err(Error::new(
+                Kind::Mismatch,
+                format!("another unit came back: its serial number is {after}, and was {before}"),
+            )
+            .next("put the first unit back and run the same again")),
+            None => Ok(proof),
         }
     }
 
@@ -185,16 +210,17 @@ impl<'a> Run<'a> {
         self.driver = Some(returned.driver);
         self.report.mode = Some(self.unit.mode);
         self.report.firmware.clone_from(&self.unit.firmware);
-        self.report.returns.push(Return { mode: self.unit.mode, proof: returned.proof });
+        let proof = self.recognise(returned.proof)?;
+        self.report.returns.push(Return { mode: self.unit.mode, proof });
         let mut event = self.observer.event(EventKind::ModeChanged);
         event.mode = Some(self.unit.mode);
-        event.proof = Some(returned.proof);
+        event.proof = Some(proof);
         self.observer.tell(&event)
     }
 }
 
 /// A serial number out of a setting: text without padding, or nothing.
-pub fn identity(value: &[u8]) -> Option<UnitText> {
+pub(super) fn identity(value: &[u8]) -> Option<UnitText> {
     let text = std::str::from_utf8(value).ok()?.trim_matches(['\0', ' ']);
     (!text.is_empty()).then(|| UnitText::new(text))
 }

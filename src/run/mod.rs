@@ -20,7 +20,7 @@ pub use crate::steps::person;
 pub use start::{execute, plan};
 
 use crate::clock::Clock;
-use crate::device::{Cancel, ModeSpec};
+use crate::device::{Cancel, ModeSpec, UnitText};
 use crate::home::Home;
 use crate::ledger::{Ledger, RecordKind};
 use crate::profile::model::Resolved;
@@ -55,6 +55,8 @@ pub struct Order {
     pub run: Uuid,
     /// What must be true of the unit.
     pub resolved: Resolved,
+    /// The unit's serial number where its driver cannot know it: from the setting that the profile's `identity` names.
+    pub serial: Option<UnitText>,
     /// What the driver's units can do in modes the unit is not in.
     pub modes: &'static [ModeSpec],
     /// The caller's tags.

@@ -19,12 +19,12 @@ use crate::steps::Bench;
 /// # Errors
 /// As [`plan::make`].
 pub fn plan(address: &str, driver: &mut dyn Driver, order: &Order, desk: Desk<'_>) -> Result<Plan> {
-    let serial = driver.unit().serial.clone();
-    let keep = super::keep::Station { home: desk.home, vault: desk.vault, clock: desk.clock, serial };
+    let serial = driver.unit().serial.clone().or_else(|| order.serial.clone());
+    let keep = super::keep::Station { home: desk.home, vault: desk.vault, clock: desk.clock, serial: serial.clone() };
     let mut quiet = |_| {};
     let mut op = Op::new(desk.clock, desk.cancel, &mut quiet);
-    let past = Past { desk, order, serial: driver.unit().serial.clone(), hwid: driver.unit().hwid.clone() };
-    let unit = unit_label(driver.unit().serial.as_ref(), address);
+    let past = Past { desk, order, serial: serial.clone(), hwid: driver.unit().hwid.clone() };
+    let unit = unit_label(serial.as_ref(), address);
     let mut bench = Bench { op: &mut op, person: desk.person, keep: &keep, bay: None, unit };
     plan::make(&order.resolved, driver, order.modes, &past, &mut bench)
 }
@@ -61,7 +61,7 @@ fn blank(bay: &dyn Bay, driver: &dyn Driver, order: &Order, desk: Desk<'_>) -> R
         run: order.run,
         address: bay.address().to_owned(),
         bay: bay.id(),
-        serial: unit.serial.clone(),
+        serial: unit.serial.clone().or_else(|| order.serial.clone()),
         hwid: unit.hwid.clone(),
         model: unit.model.clone(),
         hardware: unit.hardware.clone(),

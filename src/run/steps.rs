@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 
-use super::attempt::{Run, skipped};
+use super::attempt::{Run, identity, skipped};
 use super::event::EventKind;
 use super::report::{Item, StepOutcome, StepResult};
-use crate::device::{Cancel, Level, Progress};
+use crate::device::{Cancel, Level, Progress, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Planned};
-use crate::profile::model::{Place, Step};
+use crate::profile::model::{Body, Place, Step};
 use crate::steps::person::Consent;
 use crate::steps::{self, Action, Effect, Observed, Stage, StepKind};
 
@@ -54,6 +54,10 @@ impl Run<'_> {
             }
         };
         let milliseconds = self.desk.clock.now().saturating_since(began).as_millis();
+        if outcome.is_ok() {
+            let named = named_by(step, self.order.resolved.identity_setting.as_deref());
+            self.know(named);
+        }
         let result = result(step, gathered, &outcome, u64::from(tries), milliseconds);
         self.note(step, result)?;
         outcome.map_err(|error| {
@@ -292,6 +296,13 @@ impl Run<'_> {
         self.report.steps.push(result);
         self.observer.tell(&event)
     }
+}
+
+/// The serial number that `step` gave the unit, when it set the setting that holds it.
+fn named_by(step: &Step, key: Option<&str>) -> Option<UnitText> {
+    let Body::Settings(settings) = &step.body else { return None };
+    let (_, value) = settings.set.iter().find(|(name, value)| Some(name.as_str()) == key && !value.secret)?;
+    identity(&value.content.to_vec().ok()?)
 }
 
 /// Whether trying again can help: not when somebody stopped it, the station is at fault or the unit has left.

@@ -110,6 +110,7 @@ impl Station {
             kind: RecordKind::Run,
             run: Uuid::new_v4(),
             resolved: Resolved::single("test", "test", steps),
+            serial: None,
             modes: fake::MODES,
             tags: BTreeMap::new(),
             operator: None,
