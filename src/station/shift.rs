@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Met, Office};
 use crate::clock::Clock;
-use crate::device::{Bay, Cancel};
+use crate::device::{Bay, Cancel, UnitText};
 use crate::error::Result;
 use crate::ledger::RecordKind;
 use crate::plan::Plan;
@@ -40,6 +40,7 @@ impl Shift<'_> {
             kind,
             run: Uuid::new_v4(),
             resolved: resolved.clone(),
+            serial: met.facts.serial.as_deref().map(UnitText::new),
             modes: met.modes,
             tags: self.tags.clone(),
             operator: self.operator.clone(),
