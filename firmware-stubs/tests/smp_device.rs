@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use firmware_stubs::smp::{Device, Durability, Effect, Fault, Options, Reply, Stop};
+use firmware_stubs::smp::{Device, Durability, Effect, Fault, Mode, Options, Recovery, Reply, Stop};
 use protocols::mcuboot::{ImageBuilder, Version as ImageVersion};
 use protocols::smp::message::{Bytes, Message, ReplyError, Request, encode_request};
 use protocols::smp::message::{enumeration, fs, image, os, settings, shell, statistics};
@@ -521,6 +521,57 @@ fn answers_are_lost_bent_and_late_as_told() {
     }
     let expected = [(false, Effect::None), (true, Effect::Corrupt), (true, Effect::Stall), (true, Effect::None)];
     assert_eq!(effects, expected);
+}
+
+/// Into recovery, and an image sent there piece by piece.
+fn recover(unit: &mut Unit, file: &[u8]) {
+    unit.ask(&os::Reset { force: None, boot_mode: Some(1) }).good();
+    unit.reset();
+    assert_eq!(unit.device().mode(), Mode::Recovery);
+    unit.send_image(file, 500).good();
+}
+
+#[test]
+fn recovery_writes_what_boots_and_knows_little_else() {
+    let mut unit = Unit::new(|options| options.recovery = Recovery::Serial);
+    assert_eq!(unit.device().buffers().largest_message, 380);
+    let new = firmware(2, &[5; 3000]);
+    recover(&mut unit, &new);
+    assert_eq!(unit.device().buffers().largest_message, 1021);
+    assert!(matches!(unit.ask(&os::Echo { text: "x".into() }), Answer::Refused(None, 8)));
+    assert!(matches!(unit.mark(Some(hash(&new)), true), Answer::Refused(None, 8)));
+    let image = unit.ask(&image::StateRead {}).good().images.remove(0);
+    assert_eq!((image.hash.unwrap().0, image.active), (hash(&new), None));
+    unit.ask(&os::Reset { force: None, boot_mode: None }).good();
+    unit.reset();
+    assert_eq!(unit.images(), ["0 2.0.0 active confirmed"]);
+}
+
+#[test]
+fn without_an_image_that_runs_recovery_is_all_there_is() {
+    let with_recovery = |options: &mut Options| options.recovery = Recovery::Serial;
+    let mut unit = Unit::new(with_recovery);
+    let mut worn = firmware(2, &[5; 1000]);
+    worn[500] ^= 1;
+    recover(&mut unit, &worn);
+    unit.power_on(with_recovery);
+    assert_eq!(unit.device().mode(), Mode::Recovery);
+    assert_eq!(unit.ask(&image::StateRead {}).good().images, []);
+    unit.power_on(|_| {});
+    assert_eq!(unit.device().mode(), Mode::Dead);
+    assert_eq!(unit.ask(&os::Echo { text: "x".into() }), Answer::Silence);
+    unit.power_on(with_recovery);
+    unit.send_image(&firmware(3, &[5; 1000]), 500).good();
+    unit.power_on(|_| {});
+    assert_eq!(unit.images(), ["0 3.0.0 active confirmed"]);
+}
+
+#[test]
+fn a_unit_without_recovery_boots_its_application_whatever_is_asked() {
+    let mut unit = Unit::healthy();
+    unit.ask(&os::Reset { force: None, boot_mode: Some(1) }).good();
+    unit.reset();
+    assert_eq!(unit.device().mode(), Mode::Application);
 }
 
 #[test]

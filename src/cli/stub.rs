@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use firmware_stubs::smp::{self, Durability, End, Fault, Lifetime, Noise};
+use firmware_stubs::smp::{self, Durability, End, Fault, Lifetime, Noise, Recovery};
 use protocols::smp::wire::LineLength;
 use serde::Serialize;
 
@@ -88,6 +88,9 @@ struct SmpStub {
     /// Bytes of the file system
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576, help_heading = "Device")]
     fs_size: u64,
+    /// Have MCUboot's serial recovery: entered by a reset with boot mode 1, and when nothing can run
+    #[arg(long, help_heading = "Device")]
+    recovery: bool,
     /// When data of a file outlast a power cut: with every chunk, or when it is closed, as on littlefs under Zephyr
     #[arg(long, value_enum, value_name = "WHEN", default_value = "write", help_heading = "Device")]
     durable: Durable,
@@ -163,6 +166,7 @@ impl SmpStub {
                 slot_size: self.slot_size,
                 fs_size: self.fs_size,
             },
+            recovery: if self.recovery { Recovery::Serial } else { Recovery::None },
             durability: match self.durable {
                 Durable::Write => Durability::Write,
                 Durable::Close => Durability::Close,

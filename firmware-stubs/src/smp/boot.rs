@@ -89,9 +89,14 @@ impl Boot {
         Ok(())
     }
 
+    /// What the bootloader prints before it decides anything.
+    pub(super) fn greeting() -> Vec<String> {
+        vec!["*** Booting MCUboot v2.2.0 ***".to_owned(), "I: Starting bootloader".to_owned()]
+    }
+
     /// Validate, swap when that was asked for, and start what is in the primary slot.
     pub(super) fn boot(&mut self, slots: &Slots) -> Result<Booted, Stop> {
-        let mut banner = vec!["*** Booting MCUboot v2.2.0 ***".to_owned(), "I: Starting bootloader".to_owned()];
+        let mut banner = Self::greeting();
         let secondary = self.bank(Slot::Secondary);
         let after = match self.trailer.next {
             Next::Stay => None,

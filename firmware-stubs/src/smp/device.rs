@@ -9,8 +9,9 @@ use super::fs::Transfer;
 use super::images::Upload;
 use super::settings::{Entries, Values};
 use super::slots::Slots;
-use super::{Fault, Options, os, report};
+use super::{Fault, Options, Recovery, os, recovery, report};
 use protocols::mcuboot::{ImageBuilder, Version};
+use protocols::smp::wire::CONSOLE_OVERHEAD;
 use protocols::smp::{Group, Header, HeaderError, Op};
 use std::fs::{self, File};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Device {
     taken: u64,
     /// Time since the process started, as the caller last told it.
     pub(super) now: Duration,
+    /// Boot mode that a reset command asked for. Kept in a register that a reset spares and a power cut does not.
+    pub(super) recovery_asked: bool,
     /// Held so that two processes never share a state folder.
     _lock: File,
 }
@@ -46,10 +49,31 @@ pub(super) struct Ram {
     pub(super) requests: u64,
     /// When the application started, as [`Device::now`] counts.
     pub(super) started: Duration,
-    /// Whether the bootloader found something to run.
-    pub(super) runs: bool,
+    pub(super) mode: Mode,
+    pub(super) recovery_upload: Option<recovery::Upload>,
     /// A command asked for a reset; carried out when its answer is on the way.
     pub(super) reset_asked: bool,
+}
+
+/// What runs on the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The application in the primary slot.
+    Application,
+    /// The bootloader's serial recovery.
+    Recovery,
+    /// Nothing: there is no image that can run.
+    #[default]
+    Dead,
+}
+
+/// What the device can take in, in the mode it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffers {
+    /// Longest message in bytes, header included. Longer ones are dropped in silence.
+    pub largest_message: usize,
+    /// Requests that can wait, the one at work included.
+    pub count: u8,
 }
 
 /// What the device made of a request.
@@ -105,6 +129,7 @@ impl Device {
             ram: Ram::default(),
             taken: 0,
             now: Duration::ZERO,
+            recovery_asked: false,
             options,
             _lock: lock,
         };
@@ -117,9 +142,18 @@ impl Device {
     /// # Errors
     /// [`Stop::Broken`] when the state folder fails.
     pub fn reset(&mut self, now: Duration) -> Result<Banner, Stop> {
-        let Booted { runs, banner } = self.boot.boot(&self.slots)?;
+        let has_recovery = self.options.recovery == Recovery::Serial;
+        let (mode, banner) = if std::mem::take(&mut self.recovery_asked) && has_recovery {
+            (Mode::Recovery, Boot::greeting())
+        } else {
+            match self.boot.boot(&self.slots)? {
+                Booted { runs: true, banner } => (Mode::Application, banner),
+                Booted { banner, .. } if has_recovery => (Mode::Recovery, banner),
+                Booted { banner, .. } => (Mode::Dead, banner),
+            }
+        };
         self.now = now;
-        self.ram = Ram { settings: self.entries.stored().clone(), started: now, runs, ..Ram::default() };
+        self.ram = Ram { settings: self.entries.stored().clone(), started: now, mode, ..Ram::default() };
         Ok(banner)
     }
 
@@ -129,6 +163,24 @@ impl Device {
         &self.options
     }
 
+    /// What runs.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.ram.mode
+    }
+
+    /// What it can take in.
+    #[must_use]
+    pub fn buffers(&self) -> Buffers {
+        let limits = self.options.limits;
+        match self.ram.mode {
+            Mode::Recovery => Buffers { largest_message: recovery::LARGEST_MESSAGE, count: recovery::BUFFERS },
+            Mode::Application | Mode::Dead => {
+                Buffers { largest_message: usize::from(limits.buf_size) - CONSOLE_OVERHEAD, count: limits.buf_count }
+            }
+        }
+    }
+
     /// Take up one message at `now`, the time since the process started.
     ///
     /// # Errors
@@ -136,7 +188,7 @@ impl Device {
     pub fn handle(&mut self, message: &[u8], now: Duration) -> Result<Reply, Stop> {
         self.idle(now)?;
         let before = self.flash.stored();
-        if !self.ram.runs {
+        if self.ram.mode == Mode::Dead {
             return Ok(Reply { answer: None, written: 0, effect: Effect::None });
         }
         self.taken += 1;
@@ -180,6 +232,7 @@ impl Device {
     fn answer(&mut self, message: &[u8]) -> Result<Option<Vec<u8>>, Stop> {
         let (header, outcome) = match Header::split(message) {
             Ok((header, _)) if header.op.is_reply() => return Ok(None),
+            Ok((header, body)) if self.ram.mode == Mode::Recovery => (header, self.recover(&header, body)),
             Ok((header, body)) => (header, self.dispatch(&header, body)),
             Err(HeaderError::Truncated { .. }) => match Header::parse(message) {
                 Ok(header) => (header, Err(Fail::Rc(rc::ECORRUPT))),
@@ -209,7 +262,7 @@ impl Device {
             (Group::OS, 3, Op::Read) => Ok(self.os_memory()),
             (Group::OS, 4, Op::Read) => self.os_clock(),
             (Group::OS, 4, Op::Write) => self.os_set_clock(&body()?),
-            (Group::OS, 5, Op::Write) => Ok(self.os_reset()),
+            (Group::OS, 5, Op::Write) => Ok(self.os_reset(bytes)),
             (Group::OS, 6, Op::Read) => Ok(self.os_parameters()),
             (Group::OS, 7, Op::Read) => self.os_info(&body()?),
             (Group::OS, 8, Op::Read) => self.os_bootloader(&body()?),

@@ -7,7 +7,7 @@
 //! of a file, what [`Durability`] says; a settings entry whole, once it was saved; the bootloader's decisions whole.
 //! What is forgotten: settings that were not saved, the clock, how far an upload was, which file was open.
 //!
-//! Left out of the model: signatures (the bootloader checks the hash only), more than one image, serial recovery,
+//! Left out of the model: signatures (the bootloader checks the hash only), more than one image,
 //! the log group, time that erasing takes.
 
 mod body;
@@ -25,6 +25,7 @@ mod noise;
 mod options;
 mod os;
 mod pty;
+mod recovery;
 mod report;
 mod serve;
 mod settings;
@@ -32,8 +33,8 @@ mod shell;
 mod slots;
 mod uart;
 
-pub use device::{Banner, Device, Effect, Reply};
+pub use device::{Banner, Buffers, Device, Effect, Mode, Reply};
 pub use error::{Error, Stop};
 pub use fault::{BadFault, Fault};
-pub use options::{Durability, Identity, Lifetime, Limits, Line, Noise, Options};
+pub use options::{Durability, Identity, Lifetime, Limits, Line, Noise, Options, Recovery};
 pub use serve::{End, run};

@@ -14,6 +14,8 @@ pub struct Options {
     pub identity: Identity,
     /// The device's buffers and flash.
     pub limits: Limits,
+    /// Whether the bootloader can be spoken to.
+    pub recovery: Recovery,
     /// When data of a file outlast a power cut.
     pub durability: Durability,
     /// The serial line.
@@ -60,6 +62,16 @@ impl Identity {
             None => self.model.clone(),
         }
     }
+}
+
+/// Whether the bootloader can be spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recovery {
+    /// No: without an image that can run the device is silent for ever.
+    #[default]
+    None,
+    /// MCUboot's serial recovery: entered by a reset command with boot mode 1, and when nothing can run.
+    Serial,
 }
 
 /// When data of a file outlast a power cut.
@@ -141,6 +153,7 @@ impl Options {
             link: None,
             identity: Identity { serial: "TH-0001".into(), model: "thermostat".into(), hardware: None },
             limits: Limits::default(),
+            recovery: Recovery::None,
             durability: Durability::Write,
             line: Line::default(),
             reset_delay: Duration::from_millis(250),

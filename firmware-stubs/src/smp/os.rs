@@ -14,6 +14,9 @@ const RTC_NOT_SET: u8 = 4;
 /// MCUboot's number for "swap using move", which keeps test, confirm and revert.
 const MODE_SWAP_USING_MOVE: i64 = 3;
 
+/// Boot mode of the reset command that leads into the bootloader.
+const BOOT_MODE_RECOVERY: u64 = 1;
+
 /// A clock that was set: the time it was set to, and when that was.
 #[derive(Clone, Copy)]
 pub(super) struct Clock {
@@ -77,9 +80,16 @@ impl Device {
         Ok(Out::new())
     }
 
-    pub(super) fn os_reset(&mut self) -> Out {
+    pub(super) fn os_reset(&mut self, bytes: &[u8]) -> Out {
         self.ram.reset_asked = true;
+        self.boot_mode_asked(bytes);
         Out::new()
+    }
+
+    /// A body that cannot be read is no reason not to reset.
+    pub(super) fn boot_mode_asked(&mut self, bytes: &[u8]) {
+        let mode = Body::parse(bytes).ok().and_then(|body| body.uint("boot_mode").ok().flatten());
+        self.recovery_asked = mode == Some(BOOT_MODE_RECOVERY);
     }
 
     pub(super) fn os_parameters(&mut self) -> Out {

@@ -101,7 +101,7 @@ impl Bench {
         let options = device.options();
         Self {
             started: now,
-            receiver: Receiver::new(&options.line, &options.limits, now),
+            receiver: Receiver::new(&options.line, &options.limits, device.buffers(), now),
             transmitter: Transmitter::new(&options.line, &options.limits, now),
             chatter: (options.line.noise == Noise::Chatty).then(Chatter::default),
             waiting: VecDeque::new(),
@@ -157,7 +157,7 @@ impl Bench {
             let held = self.waiting.len() + usize::from(self.busy_until > at);
             if at < self.deaf_until {
                 tracing::debug!("a request arrived while the device boots");
-            } else if held >= usize::from(self.device.options().limits.buf_count) {
+            } else if held >= usize::from(self.device.buffers().count) {
                 tracing::debug!("a request found no buffer");
             } else {
                 self.waiting.push_back((at, message));
@@ -229,8 +229,8 @@ impl Bench {
     fn reset(&mut self, at: Instant) -> Result<(), Stop> {
         self.reset_at = None;
         self.waiting.clear();
-        self.receiver.reset();
         let banner = self.device.reset(at.saturating_duration_since(self.started))?;
+        self.receiver.reset(&self.device.options().limits, self.device.buffers());
         self.deaf_until = at + self.device.options().boot_time;
         self.busy_until = self.deaf_until;
         for line in banner {

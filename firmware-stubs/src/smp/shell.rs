@@ -54,6 +54,7 @@ impl Device {
             ["kernel", "uptime"] => (format!("Uptime: {} ms\n", self.uptime().as_millis()), 0),
             ["kernel", "reboot"] | ["kernel", "reboot", "warm" | "cold"] => {
                 self.ram.reset_asked = true;
+                self.recovery_asked = false;
                 (String::new(), 0)
             }
             ["kernel", ..] => (KERNEL_HELP.to_owned(), HELP_PRINTED),

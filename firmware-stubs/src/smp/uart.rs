@@ -1,6 +1,6 @@
 //! The serial line in time: bytes take their time in each direction, lines are found, frames made and taken apart.
 
-use super::{Limits, Line};
+use super::{Buffers, Limits, Line};
 use protocols::smp::wire::{Deframer, Framer, Framing, Received};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -47,16 +47,19 @@ impl Receiver {
     /// Bytes that are read ahead of their time; more stay with the sender, as in the buffer of its serial port.
     const AHEAD: usize = 2048;
 
-    pub(super) fn new(line: &Line, limits: &Limits, now: Instant) -> Self {
-        let largest = usize::from(limits.buf_size) - protocols::smp::wire::CONSOLE_OVERHEAD;
+    pub(super) fn new(line: &Line, limits: &Limits, buffers: Buffers, now: Instant) -> Self {
         Self {
             pace: Pace::new(line.baud, now),
             arriving: VecDeque::new(),
             on_the_way: 0,
             line: Vec::new(),
             line_length: limits.line_length.bytes(),
-            deframer: Deframer::new(Framing::Console(limits.line_length), largest),
+            deframer: Self::deframer(limits, buffers),
         }
+    }
+
+    fn deframer(limits: &Limits, buffers: Buffers) -> Deframer {
+        Deframer::new(Framing::Console(limits.line_length), buffers.largest_message)
     }
 
     pub(super) const fn has_room(&self) -> bool {
@@ -110,10 +113,10 @@ impl Receiver {
         }
     }
 
-    /// Forget what was begun.
-    pub(super) fn reset(&mut self) {
+    /// Forget what was begun; what follows may be received with other buffers.
+    pub(super) fn reset(&mut self, limits: &Limits, buffers: Buffers) {
         self.line.clear();
-        self.deframer.reset();
+        self.deframer = Self::deframer(limits, buffers);
     }
 }
 
@@ -167,6 +170,8 @@ mod tests {
     use super::super::clock::now;
     use super::*;
 
+    const BUFFERS: Buffers = Buffers { largest_message: 380, count: 4 };
+
     fn paced(baud: u32) -> Line {
         Line { baud: Some(baud), ..Line::default() }
     }
@@ -191,7 +196,7 @@ mod tests {
     fn a_frame_is_found_when_its_last_byte_arrives() {
         let start = now();
         let limits = Limits::default();
-        let mut receiver = Receiver::new(&paced(115_200), &limits, start);
+        let mut receiver = Receiver::new(&paced(115_200), &limits, BUFFERS, start);
         let transmitter = Transmitter::new(&Line::default(), &limits, start);
         let message = [0x02, 0, 0, 200, 0, 0, 1, 0].into_iter().chain([0; 200]).collect::<Vec<u8>>();
         let frame = transmitter.frame(&message);
@@ -210,7 +215,7 @@ mod tests {
     fn lines_and_messages_that_are_too_long_are_dropped_and_nothing_else() {
         let start = now();
         let limits = Limits::default();
-        let mut receiver = Receiver::new(&Line::default(), &limits, start);
+        let mut receiver = Receiver::new(&Line::default(), &limits, BUFFERS, start);
         let mut longer = limits;
         longer.line_length = protocols::smp::wire::LineLength::new(200).unwrap();
         let long_lines = Transmitter::new(&Line::default(), &longer, start).frame(&[2; 300]);
