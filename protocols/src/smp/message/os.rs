@@ -3,6 +3,7 @@
 use super::cbor::{DecodeError, Reader, Value, Writer};
 use super::macros::{record, request};
 use super::{Empty, Text};
+use crate::smp::header::Header;
 use std::collections::BTreeMap;
 
 request! {
@@ -12,6 +13,24 @@ request! {
         "d" => text: String,
     }
 }
+impl Echo {
+    /// An echo whose message has `limit` bytes, or one less where no length fits exactly.
+    ///
+    /// Any answer to it, a refusal too, tells that the unit takes messages of that length. None tells that something
+    /// before the protocol (a UART driver with a few small buffers) drops them.
+    #[must_use]
+    pub fn filling(limit: usize) -> Self {
+        // Header, a map of one entry, its key, and the head of the text, which grows with its length.
+        let room = limit.saturating_sub(Header::LEN + 3);
+        let head = match room {
+            0..=24 => 1,
+            25..=257 => 2,
+            _ => 3,
+        };
+        Self { text: "*".repeat(room.saturating_sub(head)) }
+    }
+}
+
 record! {
     /// Answer to [`Echo`].
     #[derive(Default)]

@@ -1,19 +1,30 @@
 use super::line::Again;
 use super::{Cause, Failure, Limits, Line, RetryPolicy, Session, Step};
-use crate::smp::message::{Message, ReplyError, Request};
+use crate::smp::message::{Message, Refusal, ReplyError, Request, codes};
 use crate::time::Moment;
+use std::time::Duration;
+
+/// Pause before a busy unit is asked again: some requests of another transport.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// A request is not sent more often than this: its sequence numbers must not come round.
+const MAX_SENT: usize = 128;
 
 /// One request and its reply.
 ///
 /// Every try has its own sequence number; an answer to any of them will do, for they ask the same. Answers to
-/// anything else are ignored, and nothing that comes but the answer moves a deadline.
+/// anything else are ignored, and nothing that comes but the answer moves a deadline. A unit that says it is busy is
+/// asked again after a pause, which is no failed try, until as much time has passed as all tries would have taken.
 #[derive(Debug)]
 pub struct Exchange<'line, R: Request> {
     line: &'line mut Line,
     request: R,
     policy: RetryPolicy,
     limit: usize,
-    tries: Vec<u8>,
+    /// Sequence numbers of all that was sent.
+    sent: Vec<u8>,
+    tries: u32,
+    /// The unit was busy: its words, and when to ask again.
+    busy: Option<(Refusal, Moment)>,
     began: Moment,
     deadline: Option<Moment>,
     garbled_before: u64,
@@ -30,7 +41,9 @@ impl<'line, R: Request> Exchange<'line, R> {
             request,
             policy,
             limit: usize::MAX,
-            tries: Vec::new(),
+            sent: Vec::new(),
+            tries: 0,
+            busy: None,
             began: Moment::START,
             deadline: None,
             garbled_before,
@@ -54,25 +67,34 @@ impl<'line, R: Request> Exchange<'line, R> {
         if message.len() > self.limit {
             return self.fail(now, Cause::RequestTooLong { len: message.len(), limit: self.limit });
         }
-        let again = if self.tries.is_empty() { Again::No } else { Again::Yes };
+        let again = if self.tries == 0 || self.busy.is_some() { Again::No } else { Again::Yes };
         let framed = match self.line.frame(&message, again) {
             Ok(framed) => framed,
             Err(error) => return self.fail(now, Cause::Unframeable(error)),
         };
-        if self.tries.is_empty() {
+        if self.sent.is_empty() {
             self.began = now;
         }
-        self.tries.push(seq);
+        self.sent.push(seq);
+        if self.busy.take().is_none() {
+            self.tries += 1;
+        }
         self.deadline = Some(now + self.policy.timeout + self.line.time_for(framed.len()));
         Step::Send(framed)
+    }
+
+    /// Whether a busy unit may be asked again.
+    fn may_wait(&self, now: Moment) -> bool {
+        now.saturating_since(self.began) < self.policy.timeout.saturating_mul(self.policy.tries)
+            && self.sent.len() < MAX_SENT
     }
 
     fn fail(&mut self, now: Moment, cause: Cause) -> Step<R::Reply> {
         self.over = true;
         Step::Failed(Failure {
             command: R::NAME,
-            seq: self.tries.last().copied().unwrap_or_default(),
-            tries: self.tries.len() as u32,
+            seq: self.sent.last().copied().unwrap_or_default(),
+            tries: self.tries,
             waited: now.saturating_since(self.began),
             at: None,
             cause,
@@ -83,18 +105,24 @@ impl<'line, R: Request> Exchange<'line, R> {
 impl<R: Request> Session for Exchange<'_, R> {
     type Output = R::Reply;
 
-    fn on_bytes(&mut self, _now: Moment, bytes: &[u8]) {
+    fn on_bytes(&mut self, now: Moment, bytes: &[u8]) {
         for message in self.line.receive(bytes) {
             let Ok(message) = Message::parse(&message) else { continue };
             let header = message.header;
             let ours = header.op == R::OP.reply() && header.group == R::GROUP && header.id == R::ID;
-            if !ours || !self.tries.contains(&header.seq) || self.outcome.is_some() {
+            if !ours || !self.sent.contains(&header.seq) || self.outcome.is_some() {
                 continue;
             }
-            self.outcome = Some(message.reply::<R>().map_err(|error| match error {
-                ReplyError::Refused(refusal) => Cause::Refused(refusal),
-                ReplyError::Malformed(error) => Cause::Malformed(error),
-            }));
+            self.outcome = match message.reply::<R>() {
+                Ok(reply) => Some(Ok(reply)),
+                Err(ReplyError::Refused(refusal)) if refusal.is_common(codes::common::BUSY) && self.may_wait(now) => {
+                    // Asked before the pause was over, or answered twice: one pause is enough.
+                    self.busy.get_or_insert((refusal, now + BUSY_PAUSE));
+                    None
+                }
+                Err(ReplyError::Refused(refusal)) => Some(Err(Cause::Refused(refusal))),
+                Err(ReplyError::Malformed(error)) => Some(Err(Cause::Malformed(error))),
+            };
         }
     }
 
@@ -113,9 +141,12 @@ impl<R: Request> Session for Exchange<'_, R> {
             Some(Err(cause)) => return self.fail(now, cause),
             None => {}
         }
+        if let Some((_, until)) = self.busy {
+            return if now < until { Step::WaitUntil(until) } else { self.send(now) };
+        }
         match self.deadline {
             Some(deadline) if now < deadline => Step::WaitUntil(deadline),
-            Some(_) if self.tries.len() as u32 >= self.policy.tries => {
+            Some(_) if self.tries >= self.policy.tries => {
                 let garbled = self.line.garbled().saturating_sub(self.garbled_before);
                 self.fail(now, Cause::NoReply { garbled: u32::try_from(garbled).unwrap_or(u32::MAX) })
             }

@@ -1,6 +1,6 @@
 use super::bench::{Bench, Fault};
 use crate::smp::header::Group;
-use crate::smp::message::{Message, Refusal, Request, encode_reply, fs, os};
+use crate::smp::message::{Message, Refusal, Request, codes, encode_reply, fs, os};
 use crate::smp::session::{Cause, Exchange, Limits, Line, RetryPolicy, Session, Step};
 use crate::smp::wire::{Framer, Framing};
 use crate::time::Moment;
@@ -159,4 +159,43 @@ fn noise_between_sessions_is_kept_and_bounded() {
         line.on_idle_bytes(b"chatter\n");
     }
     assert_eq!(line.take_noise().len(), 1024);
+}
+
+fn busy(seq: u8) -> Vec<u8> {
+    let request = crate::smp::message::encode_request(&echo(""), Default::default(), seq).unwrap();
+    let header = Message::parse(&request).unwrap().header;
+    let refusal = crate::smp::message::encode_refusal(&Refusal::common(codes::common::BUSY), &header).unwrap();
+    Framer::default().frame(&refusal).unwrap()
+}
+
+#[test]
+fn a_busy_unit_is_asked_again_and_that_is_no_failed_try() {
+    let mut line = Line::new(Framing::default());
+    let once = RetryPolicy::new(Duration::from_secs(1), 1);
+    let mut session = Exchange::new(&mut line, echo("hello"), once);
+    for seq in 0..5 {
+        let now = u64::from(seq) * 100;
+        assert!(matches!(session.next(at(now)), Step::Send(_)), "{seq}");
+        session.on_bytes(at(now), &busy(seq));
+        assert!(matches!(session.next(at(now)), Step::WaitUntil(until) if until == at(now + 100)));
+    }
+    assert!(matches!(session.next(at(500)), Step::Send(_)));
+    session.on_bytes(at(510), &answer(5, "hello"));
+    assert!(matches!(session.next(at(510)), Step::Done(_)));
+
+    let mut session = Exchange::new(&mut line, echo("hello"), once);
+    assert!(matches!(session.next(at(0)), Step::Send(_)));
+    session.on_bytes(at(1000), &busy(6));
+    let Step::Failed(failure) = session.next(at(1000)) else { panic!("busy for as long as the policy allows") };
+    assert!(matches!(failure.cause, Cause::Refused(refusal) if refusal.is_congestion()));
+    assert_eq!(failure.tries, 1);
+}
+
+#[test]
+fn an_echo_can_fill_a_message() {
+    for limit in [30, 40, 200, 280, 380, 2044] {
+        let message = crate::smp::message::encode_request(&os::Echo::filling(limit), Default::default(), 0).unwrap();
+        assert!(message.len() == limit || message.len() + 1 == limit, "{limit}: {}", message.len());
+    }
+    assert_eq!(os::Echo::filling(3).text, "");
 }
