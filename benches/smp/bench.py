@@ -24,6 +24,7 @@ class Cost:
     cpu: float
     rss: int  # KiB
     out: str
+    err: str
 
 
 def spend(command: list[str], env: dict[str, str] | None = None) -> Cost:
@@ -36,15 +37,13 @@ def spend(command: list[str], env: dict[str, str] | None = None) -> Cost:
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.monotonic() - start
         out.seek(0), err.seek(0)
-        text = out.read().decode(errors="replace")
+        said, heard = out.read().decode(errors="replace"), err.read().decode(errors="replace")
         if status != 0:
-            raise SystemExit(f"{command}: status {status}\n{text}\n{err.read().decode(errors='replace')}")
-        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, text)
+            raise SystemExit(f"{command}: status {status}\n{said}\n{heard}")
+        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, said, heard)
 
 
 class Hardwire:
-    name = "Hardwire"
-
     def __init__(self, program: Path, window: int | None = None) -> None:
         self.program = program
         self.options = f",window={window}" if window else ""
@@ -58,18 +57,17 @@ class Hardwire:
     def asks(self, unit: Unit, baud: int) -> Cost:
         return self.run("info", "-d", self.address(unit, baud), home=unit.folder)
 
-    def applies(self, profile: Path, units: list[Unit], baud: int) -> Cost:
+    def applies(self, profile: Path, units: list[Unit], baud: int) -> tuple[Cost, float]:
+        """The command's cost, and the seconds that its step took on the slowest unit."""
         names = [part for unit in units for part in ("-d", self.address(unit, baud))]
         cost = self.run("apply", str(profile), *names, "--yes", home=profile.parent)
         runs = [said for line in cost.out.splitlines() if (said := json.loads(line))["type"] == "run"]
         assert len(runs) == len(units) and all(run["outcome"] == "pass" for run in runs), cost.out
         assert all(run["steps"][0]["outcome"] == "done" for run in runs), cost.out
-        return cost
+        return cost, max(run["steps"][0]["milliseconds"] for run in runs) / 1000
 
 
 class Smpmgr:
-    name = "smpmgr"
-
     def __init__(self, buffer: int) -> None:
         # The most line buffers whose content fits the unit's buffer: smpmgr's default of 2 is for the smallest units.
         lines = 1
@@ -77,10 +75,14 @@ class Smpmgr:
             lines += 1
         self.options = ["--line-length", "128", "--line-buffers", str(lines)]
 
-    def run(self, unit: Unit, baud: int, *args: str) -> Cost:
-        return spend(
-            [sys.executable, "-m", "smpmgr", "--port", unit.tty, "--baudrate", str(baud), *self.options, *args]
-        )
+    def uploads(self, unit: Unit, baud: int, content: bytes, *command: str) -> tuple[float, float]:
+        """Wall clock and CPU seconds of its upload alone; `command` takes the file where it says `FILE`."""
+        (unit.folder / "content").write_bytes(content)
+        program = str(Path(__file__).with_name("timed_smpmgr.py"))
+        args = [str(unit.folder / "content") if part == "FILE" else part for part in command]
+        cost = spend([sys.executable, program, "--port", unit.tty, "--baudrate", str(baud), *self.options, *args])
+        (said,) = (line.split() for line in cost.err.splitlines() if line.startswith("transfer "))
+        return float(said[1]), float(said[2])
 
 
 def profile(folder: Path, name: str, step: str, content: bytes) -> Path:
@@ -112,14 +114,11 @@ def rates(options, buffer: int, latency: int, size: int) -> tuple[float, float, 
             paced = ["--baud", "921600", "--latency", str(latency), "--buf-size", str(buffer), "--buf-count", "4"]
             with stand_in(options.hardwire, *paced) as unit:
                 if isinstance(tool, Hardwire):
-                    idle = tool.asks(unit, 921600).seconds
                     path = profile(unit.folder, "bench", INTO_SLOT, content)
-                    busy = tool.applies(path, [unit], 921600).seconds
+                    _, seconds = tool.applies(path, [unit], 921600)
                 else:
-                    idle = tool.run(unit, 921600, "image", "state-read").seconds
-                    (unit.folder / "content").write_bytes(content)
-                    busy = tool.run(unit, 921600, "image", "upload", str(unit.folder / "content")).seconds
-            taken.setdefault(name, []).append(busy - idle)
+                    seconds, _ = tool.uploads(unit, 921600, content, "image", "upload", "FILE")
+            taken.setdefault(name, []).append(seconds)
     return tuple(size / 1000 / statistics.median(taken[name]) for name in contenders)
 
 
@@ -144,16 +143,12 @@ def real_server(options) -> None:
     taken: dict[str, list[float]] = {}
     for _ in range(options.rounds):
         with zephyr(options.devices, "serial_bigrx") as unit:
-            tool = Hardwire(options.hardwire)
-            idle = tool.asks(unit, 115200).seconds
             path = profile(unit.folder, "bench", INTO_FILE, content)
-            taken.setdefault("ours", []).append(tool.applies(path, [unit], 115200).seconds - idle)
+            _, seconds = Hardwire(options.hardwire).applies(path, [unit], 115200)
+            taken.setdefault("ours", []).append(seconds)
         with zephyr(options.devices, "serial_bigrx") as unit:
-            tool = Smpmgr(384)
-            idle = tool.run(unit, 115200, "os", "echo", "a").seconds
-            (unit.folder / "content").write_bytes(content)
-            busy = tool.run(unit, 115200, "file", "upload", str(unit.folder / "content"), "/lfs1/bench").seconds
-            taken.setdefault("theirs", []).append(busy - idle)
+            seconds, _ = Smpmgr(384).uploads(unit, 115200, content, "file", "upload", "FILE", "/lfs1/bench")
+            taken.setdefault("theirs", []).append(seconds)
     ours, theirs = (statistics.median(taken[name]) for name in ("ours", "theirs"))
     print("\n### Zephyr's own server (native, `bigrx`: buffers 384 x 4), a file of 7000 bytes\n")
     print("| | seconds | kB/s | |\n| --- | --: | --: | --- |")
@@ -173,7 +168,8 @@ def several(options) -> None:
             units = [stand_in(options.hardwire, *paced) for _ in range(count)]
             try:
                 path = profile(units[0].folder, "bench", INTO_SLOT, content)
-                seconds[count].append(tool.applies(path, units, 115200).seconds)
+                cost, _ = tool.applies(path, units, 115200)
+                seconds[count].append(cost.seconds)
             finally:
                 for unit in units:
                     unit.__exit__()
@@ -192,7 +188,7 @@ def footprint(options) -> None:
     units = [stand_in(options.hardwire, "--buf-size", "2048", "--buf-count", "4") for _ in range(16)]
     try:
         path = profile(units[0].folder, "bench", INTO_SLOT, content)
-        sixteen = tool.applies(path, units, 115200)
+        sixteen, _ = tool.applies(path, units, 115200)
     finally:
         for unit in units:
             unit.__exit__()
@@ -201,13 +197,12 @@ def footprint(options) -> None:
         size = options.cpu_size
         with stand_in(options.hardwire, "--buf-size", "2048", "--buf-count", "4") as unit:
             if isinstance(contender, Hardwire):
-                idle = contender.asks(unit, 921600)
-                busy = contender.applies(profile(unit.folder, "bench", INTO_SLOT, image(size)), [unit], 921600)
+                idle = contender.asks(unit, 921600).cpu
+                cost, _ = contender.applies(profile(unit.folder, "bench", INTO_SLOT, image(size)), [unit], 921600)
+                cpu = cost.cpu - idle
             else:
-                (unit.folder / "content").write_bytes(image(size))
-                idle = contender.run(unit, 921600, "image", "state-read")
-                busy = contender.run(unit, 921600, "image", "upload", str(unit.folder / "content"))
-        return (busy.cpu - idle.cpu) / (size / 1e6)
+                _, cpu = contender.uploads(unit, 921600, image(size), "image", "upload", "FILE")
+        return cpu / (size / 1e6)
 
     ours, theirs = (
         statistics.median(cpu_per_megabyte(contender) for _ in range(options.rounds))
