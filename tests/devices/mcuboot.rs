@@ -111,7 +111,8 @@ fn a_damaged_image_file_is_refused_before_the_unit_is_touched() {
     bad.bytes[70_000] ^= 0x10;
     let (unit, station) = (Mcuboot::start(Build::Current, Some(&old)), Station::default());
     let profile = profile(&station, &bad, THROUGH_RECOVERY);
-    station.run(&["apply", &profile, "-d", &unit.address()]).exits(2);
+    let said = station.run(&["apply", &profile, "-d", &unit.address()]).exits(2);
+    assert!(said.line("error").to_string().contains("hash"), "{said:#?}");
     assert_eq!(unit.slot0(old.bytes.len()), old.bytes, "nothing was written");
     assert_eq!(running(&station, &unit).0, "1.0.0");
 }
