@@ -1,5 +1,7 @@
 //! Zephyr's own SMP server, in the builds that differ most.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::station::{Said, Station};
@@ -169,4 +171,31 @@ fn a_reset_unit_is_met_again() {
     let again = station.run(&["apply", &profile, "-d", &unit.address()]).exits(0);
     assert_eq!(step(&again)["outcome"], "already", "its flash kept the files: {again:#?}");
     unit.assert_alive();
+}
+
+#[test]
+fn a_unit_that_dies_in_a_transfer_is_no_pass_and_the_next_run_finishes_it() {
+    if !wanted(Need::Zephyr) {
+        return;
+    }
+    for variant in [Variant::Plain, Variant::BigRx] {
+        let (unit, station) = (Zephyr::start(variant), Station::default());
+        let (profile, content) = profile(&station);
+        let address = unit.address();
+        let mut cut = station.start(&["apply", &profile, "-d", &address]);
+        cut.wait_for("a first acknowledged piece", Duration::from_secs(60), |printed| {
+            printed.contains(r#""event":"progress""#).then_some(())
+        });
+        unit.cut_power();
+        assert_eq!(cut.finish(Duration::from_secs(120)), 7, "{}", cut.printed());
+        assert!(cut.printed().contains(r#""outcome":"error""#), "{}", cut.printed());
+
+        let again = station.run(&["apply", &profile, "-d", &address]).exits(0);
+        assert_eq!(again.line("run")["outcome"], "pass", "{again:#?}");
+        let down = station.home().join("down.bin").display().to_string();
+        station.run(&["get", "/lfs1/large.bin", &down, "-d", &address]).exits(0);
+        assert_eq!(std::fs::read(&down).expect("fetched"), content);
+        station.run(&["ledger", "verify"]).exits(0);
+        unit.assert_alive();
+    }
 }

@@ -46,6 +46,18 @@ impl Background {
         let _ = self.child.wait();
     }
 
+    /// Waits for its end and returns its exit code; -1 when a signal ended it.
+    pub fn finish(&mut self, limit: Duration) -> i32 {
+        let until = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.ended() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < until, "still running after {limit:?}:\n{}", self.printed());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until `look` finds something, failing when the process ends before or `limit` passes.
     pub fn wait_for<T>(&mut self, what: &str, limit: Duration, mut look: impl FnMut(&str) -> Option<T>) -> T {
         let until = Instant::now() + limit;

@@ -69,10 +69,9 @@ impl Station {
         Said { code: done.code, lines, stderr: done.stderr }
     }
 
-    /// Starts `hardwire` in the background.
+    /// Starts `hardwire --json` in the background; what it says is in [`Background::printed`].
     pub fn start(&self, args: &[&str]) -> Background {
-        let log = self.home.path().join(format!("{}.log", args.join("-").replace('/', "_")));
-        Background::start(self.command().args(args), &log)
+        Background::start(self.command().args(args).arg("--json"), &self.home.path().join("background.log"))
     }
 
     fn command(&self) -> Command {

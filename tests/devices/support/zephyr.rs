@@ -53,6 +53,7 @@ impl Variant {
 /// A running unit.
 pub struct Zephyr {
     folder: tempfile::TempDir,
+    program: PathBuf,
     shared: Arc<Shared>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -77,10 +78,10 @@ impl Zephyr {
             crash: Mutex::new(None),
         });
         let supervisor = {
-            let (shared, folder) = (Arc::clone(&shared), folder.path().to_path_buf());
+            let (shared, program, folder) = (Arc::clone(&shared), program.clone(), folder.path().to_path_buf());
             std::thread::spawn(move || supervise(&shared, &program, &folder))
         };
-        Self { folder, shared, supervisor: Some(supervisor) }
+        Self { folder, program, shared, supervisor: Some(supervisor) }
     }
 
     /// The unit's serial port: the same path over its resets.
@@ -91,6 +92,13 @@ impl Zephyr {
     /// As `-d` takes it.
     pub fn address(&self) -> String {
         format!("tty:{}", self.tty().display())
+    }
+
+    /// Takes the unit's power away and gives it back at once: what was not yet in flash is gone.
+    pub fn cut_power(&self) {
+        let mut process = self.shared.process.lock().expect("not poisoned");
+        process.kill();
+        *process = boot(&self.program, self.folder.path());
     }
 
     /// How often the unit has restarted on request.
