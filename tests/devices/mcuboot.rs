@@ -59,7 +59,7 @@ fn a_signed_image_goes_through_recovery_and_is_proven_by_running() {
         assert_eq!(run["level"], "booted", "{said:#?}");
         assert_eq!(step(&said)["items"][0]["observed"], hex::encode(new.hash), "{said:#?}");
         assert_eq!(running(&station, &unit), ("2.3.4.5".to_owned(), hex::encode(new.hash)));
-        assert_eq!(unit.slot0(new.bytes.len()), new.bytes, "read past the device software");
+        assert!(unit.slot0(new.bytes.len()) == new.bytes, "read past the device software");
 
         let again = station.run(&["apply", &profile, "-d", &unit.address()]).exits(0);
         assert_eq!(step(&again)["outcome"], "already", "{again:#?}");
@@ -97,7 +97,6 @@ fn an_image_that_the_bootloader_refuses_never_passes() {
     let run = said.line("run");
     assert_eq!(run["outcome"], "fail", "{said:#?}");
     assert_eq!(run["error"]["kind"], "mismatch", "{said:#?}");
-    assert_eq!(unit.slot0(bad.bytes.len()), bad.bytes, "it was stored as it was sent");
     let info = station.run(&["info", "-d", &unit.address()]).exits(0);
     assert_eq!(info.line("info")["mode"], "recovery", "{info:#?}");
 }
@@ -113,7 +112,7 @@ fn a_damaged_image_file_is_refused_before_the_unit_is_touched() {
     let profile = profile(&station, &bad, THROUGH_RECOVERY);
     let said = station.run(&["apply", &profile, "-d", &unit.address()]).exits(2);
     assert!(said.line("error").to_string().contains("hash"), "{said:#?}");
-    assert_eq!(unit.slot0(old.bytes.len()), old.bytes, "nothing was written");
+    assert!(unit.slot0(old.bytes.len()) == old.bytes, "nothing was written");
     assert_eq!(running(&station, &unit).0, "1.0.0");
 }
 
@@ -131,7 +130,7 @@ fn setting_image_state_is_refused_at_plan_time() {
         assert_eq!(error["kind"], "unsupported", "{said:#?}");
         assert!(error.to_string().contains("image state"), "{said:#?}");
     }
-    assert_eq!(unit.slot0(old.bytes.len()), old.bytes, "nothing was written");
+    assert!(unit.slot0(old.bytes.len()) == old.bytes, "nothing was written");
     assert_eq!(running(&station, &unit).0, "1.0.0");
 }
 

@@ -87,7 +87,7 @@ fn files_are_pushed_once_and_proven_by_the_units_digest() {
 
         let down = station.home().join("down.bin").display().to_string();
         station.run(&["get", "/lfs1/large.bin", &down, "-d", &unit.address()]).exits(0);
-        assert_eq!(std::fs::read(&down).expect("fetched"), content);
+        assert!(std::fs::read(&down).expect("fetched") == content, "what came back is what was sent");
         station.run(&["ledger", "verify"]).exits(0);
         unit.assert_alive();
     }
@@ -117,7 +117,7 @@ fn a_backup_comes_back() {
         assert_eq!(restored.line("restore")["outcome"], "pass", "{restored:#?}");
         let down = station.home().join("down.bin").display().to_string();
         station.run(&["get", "/lfs1/large.bin", &down, "-d", &address]).exits(0);
-        assert_eq!(std::fs::read(&down).expect("fetched"), content);
+        assert!(std::fs::read(&down).expect("fetched") == content, "what came back is what was sent");
         unit.assert_alive();
     }
 }
@@ -194,7 +194,7 @@ fn a_unit_that_dies_in_a_transfer_is_no_pass_and_the_next_run_finishes_it() {
         assert_eq!(again.line("run")["outcome"], "pass", "{again:#?}");
         let down = station.home().join("down.bin").display().to_string();
         station.run(&["get", "/lfs1/large.bin", &down, "-d", &address]).exits(0);
-        assert_eq!(std::fs::read(&down).expect("fetched"), content);
+        assert!(std::fs::read(&down).expect("fetched") == content, "what came back is what was sent");
         station.run(&["ledger", "verify"]).exits(0);
         unit.assert_alive();
     }

@@ -94,7 +94,7 @@ fn smpmgr_moves_files() {
     let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
     assert!(said(&stub, &["file", "get-hash", "/lfs1/up.bin"]).contains(&format!("output={checksum}")));
     said(&stub, &["file", "download", "/lfs1/up.bin", &down.display().to_string()]);
-    assert_eq!(std::fs::read(&down).expect("downloaded"), content);
+    assert!(std::fs::read(&down).expect("downloaded") == content, "what came back is what was sent");
 }
 
 #[test]
