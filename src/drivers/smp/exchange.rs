@@ -1,5 +1,6 @@
 //! The one place where a session meets a link, a clock and the wish to stop.
 
+use std::num::NonZeroU32;
 use std::result::Result as Answer;
 use std::time::Duration;
 
@@ -108,6 +109,7 @@ impl Wire {
         policy: RetryPolicy,
         op: &mut Op<'_>,
     ) -> Result<Answer<R::Reply, Refusal>> {
+        let policy = self.paced(policy);
         let mut busy = 0;
         loop {
             let bounds = self.limits.bounds();
@@ -145,6 +147,14 @@ impl Wire {
     /// The unit's bounds for a session.
     pub(super) fn bounds(&self) -> Bounds {
         self.limits.bounds()
+    }
+
+    /// `policy` with time for the longest answer on the line; a session adds that of the request itself.
+    pub(super) fn paced(&self, policy: RetryPolicy) -> RetryPolicy {
+        const ENCODED_PER_MILLE: u64 = 1400;
+        let rate = self.link.bytes_per_second.map_or(u32::MAX, NonZeroU32::get);
+        let millis = (self.limits.message as u64 * ENCODED_PER_MILLE) / u64::from(rate);
+        RetryPolicy { timeout: policy.timeout + Duration::from_millis(millis), ..policy }
     }
 
     /// Lets what is in flight end, so that the next request does not meet a unit whose buffers are full. A link that

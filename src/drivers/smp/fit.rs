@@ -5,7 +5,6 @@
 //! out; where it is lost, messages become shorter and go one by one.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use protocols::smp::message::os::{Parameters, ParametersReply};
@@ -20,8 +19,8 @@ use crate::error::{Kind, Result};
 
 /// A message that fits two lines of console framing, for which every unit has room.
 const SMALL: usize = 176;
-/// How long a unit may take to answer from memory; the slowest one seen took 50 ms.
-const WAIT: Duration = Duration::from_millis(800);
+/// A unit answers from memory; the slowest one seen took 50 ms.
+const PATIENCE: RetryPolicy = RetryPolicy::new(Duration::from_millis(800), 2);
 /// The header, a map, its key, and the head of its text.
 const OVERHEAD: usize = 8 + 1 + 4 + 3;
 
@@ -59,7 +58,7 @@ impl Wire {
         while self.limits.message > SMALL {
             let request = Padded(self.limits.message - OVERHEAD);
             // A refusal is an answer: the message got there.
-            match self.ask(&request, self.patience(), op) {
+            match self.ask(&request, PATIENCE, op) {
                 Ok(_) => break,
                 Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
                     op.check()?;
@@ -73,13 +72,6 @@ impl Wire {
         }
         self.limits.proven = true;
         Ok(())
-    }
-
-    fn patience(&self) -> RetryPolicy {
-        const ENCODED_PER_MILLE: u64 = 1400;
-        let rate = self.link.bytes_per_second.map_or(u32::MAX, NonZeroU32::get);
-        let millis = (self.limits.message as u64 * ENCODED_PER_MILLE) / u64::from(rate);
-        RetryPolicy::new(WAIT + Duration::from_millis(millis), 2)
     }
 }
 

@@ -105,7 +105,9 @@ impl Wire {
         op: &mut Op<'_>,
     ) -> Result<Option<u64>> {
         let bounds = self.bounds();
-        let session = FileDownload::new(&mut self.line, path, most, bounds, TransferPolicy::FILE);
+        let file = TransferPolicy::FILE;
+        let policy = TransferPolicy { first: self.paced(file.first), piece: self.paced(file.piece), ..file };
+        let session = FileDownload::new(&mut self.line, path, most, bounds, policy);
         match drive(&mut self.link, session, &mut 0, op) {
             Ok(done) => {
                 self.limits.learn(done.limits);
