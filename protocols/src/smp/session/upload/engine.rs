@@ -1,7 +1,7 @@
+use super::flight::{InFlight, What, offset_in, piece_len};
 use super::kind::Kind;
 use super::{Finish, Uploaded};
-use crate::smp::header::Header;
-use crate::smp::message::{Message, Refusal, ReplyError, Request, fs};
+use crate::smp::message::{Message, ReplyError, Request, fs};
 use crate::smp::session::line::Again;
 use crate::smp::session::window::Window;
 use crate::smp::session::{Cause, Failure, Limits, Line, Progress, RetryPolicy, Step, TransferPolicy};
@@ -72,23 +72,6 @@ enum Answers {
     /// Not since the transfer began again from zero.
     BeforeRestart,
     Flowing,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    seq: u8,
-    what: What,
-    epoch: u32,
-    sent: Moment,
-    wire: usize,
-    /// Requests in flight when it was sent, itself included.
-    alongside: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Close,
-    Piece { off: u64, end: u64 },
 }
 
 impl<'a, K: Kind> Engine<'a, K> {
@@ -460,18 +443,10 @@ impl<'a, K: Kind> Engine<'a, K> {
     /// As much from `off` on as fills the unit's buffer, `None` when that is too little.
     fn piece(&self, off: u64) -> Option<&'a [u8]> {
         let rest = self.data.get(usize::try_from(off).ok()?..)?;
-        let empty = crate::smp::message::encode_request(
-            &self.kind.request(off, &[], self.total()),
-            crate::smp::header::Version::V2,
-            0,
-        );
-        let room = self.limits.message.checked_sub(empty.ok()?.len())?;
-        let mut len = bytes_that_fit(room).min(rest.len());
-        if len < rest.len() && len > self.grain {
-            len -= len % self.grain;
-        }
-        let least = if off == 0 { K::MIN_FIRST.max(1).min(rest.len()) } else { 1.min(rest.len()) };
-        if len < least { None } else { rest.get(..len) }
+        let empty = self.kind.request(off, &[], self.total());
+        let len = piece_len(&empty, self.limits.message, rest.len(), self.grain)?;
+        let least = if off == 0 { K::MIN_FIRST.max(1) } else { 1 };
+        rest.get(..len).filter(|_| len >= least.min(rest.len()))
     }
 
     fn fail(&mut self, now: Moment, cause: Cause) -> Step<Uploaded> {
@@ -485,34 +460,5 @@ impl<'a, K: Kind> Engine<'a, K> {
             at: (!closing).then_some(self.acked),
             cause,
         })
-    }
-}
-
-/// Bytes of a byte string that fit where an empty one (one byte of head) leaves `room`.
-fn bytes_that_fit(room: usize) -> usize {
-    // The head grows by one byte from 24 bytes on, by two from 256, by four from 64 KiB.
-    match room {
-        0..=23 => room,
-        24..=256 => (room - 1).min(255),
-        257..=65537 => (room - 2).min(65535),
-        _ => room - 4,
-    }
-}
-
-/// The offset in a refusal that is about one: the fs group's code, or any code of version 1 that comes with it.
-fn offset_in(refusal: &Refusal) -> Option<u64> {
-    use crate::smp::header::Group;
-    use crate::smp::message::{Origin, codes};
-    let about_offset = refusal.origin == Origin::Common || refusal.is(Group::FS, codes::fs::OFFSET_NOT_VALID);
-    refusal.at.filter(|_| about_offset)
-}
-
-impl InFlight {
-    fn is_answered_by<K: Kind>(&self, answer: &Header) -> bool {
-        let (group, id, op) = match self.what {
-            What::Close => (fs::Close::GROUP, fs::Close::ID, fs::Close::OP),
-            What::Piece { .. } => (K::Request::GROUP, K::Request::ID, K::Request::OP),
-        };
-        answer.seq == self.seq && answer.group == group && answer.id == id && answer.op == op.reply()
     }
 }

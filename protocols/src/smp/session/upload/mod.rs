@@ -6,6 +6,7 @@
 //! *epoch*) for what they are.
 
 mod engine;
+mod flight;
 mod kind;
 
 use super::{Limits, Line, Session, Step, TransferPolicy};
