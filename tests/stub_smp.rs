@@ -28,7 +28,7 @@ struct Stub {
 impl Stub {
     fn start(folder: &TempDir, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hardwire"))
-            .args(["stub", "smp", "--json", "--until-stdin-ends", "--reset-delay", "50"])
+            .args(["stub", "smp", "--json", "--until-stdin-ends"])
             .arg("--state")
             .arg(folder.path().join("state"))
             .arg("--link")
@@ -208,12 +208,12 @@ fn power_that_is_cut_ends_it_with_a_status_of_its_own() {
 #[test]
 fn a_reset_answers_goes_on_for_a_moment_and_forgets() {
     let folder = TempDir::new().unwrap();
-    let _stub = Stub::start(&folder, &[]);
+    let _stub = Stub::start(&folder, &["--reset-delay", "1000", "--boot-time", "20"]);
     let mut client = Client::open(&folder);
     client.ask(&settings::WriteSetting { name: "a/b".into(), value: Bytes(vec![1]) });
     let Empty {} = client.ask(&os::Reset { force: None, boot_mode: None });
     client.echo("not yet");
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(1200));
     client.send(&settings::ReadSetting { name: "a/b".into(), max_size: None });
     let answer = client.receive(PATIENCE).unwrap();
     assert!(Message::parse(&answer).unwrap().reply::<settings::ReadSetting>().is_err());
@@ -224,12 +224,12 @@ fn a_reset_answers_goes_on_for_a_moment_and_forgets() {
 #[test]
 fn what_comes_while_it_boots_is_lost() {
     let folder = TempDir::new().unwrap();
-    let _stub = Stub::start(&folder, &["--boot-time", "1000"]);
+    let _stub = Stub::start(&folder, &["--reset-delay", "20", "--boot-time", "2000"]);
     let mut client = Client::open(&folder);
     client.ask(&os::Reset { force: None, boot_mode: None });
     std::thread::sleep(Duration::from_millis(200));
     client.send(&os::Echo { text: "lost".into() });
-    assert_eq!(client.receive(Duration::from_millis(1500)), None);
+    assert_eq!(client.receive(Duration::from_millis(2500)), None);
     client.echo("there again");
 }
 
@@ -302,7 +302,7 @@ fn writing_flash_takes_its_time_and_fills_the_buffers() {
 #[test]
 fn an_image_goes_through_and_boots() {
     let folder = TempDir::new().unwrap();
-    let _stub = Stub::start(&folder, &[]);
+    let _stub = Stub::start(&folder, &["--reset-delay", "20", "--boot-time", "20"]);
     let mut client = Client::open(&folder);
     let version = protocols::mcuboot::Version { major: 2, ..Default::default() };
     let file = protocols::mcuboot::ImageBuilder::new(version).build(&[8; 5000]).unwrap();
