@@ -54,6 +54,17 @@ pub(super) fn version(bytes: &[u8]) -> Option<Version> {
     Some((*bytes.get(20)?, *bytes.get(21)?, u16_at(bytes, 22)?, u32_at(bytes, 24)?))
 }
 
+/// Offset of the middle of the firmware in a file of `size` bytes that begins with `head`.
+///
+/// Not the middle of the file: a small image has a trailer larger than itself, and nobody would miss a byte there.
+pub(super) fn middle(head: &[u8], size: u64) -> u64 {
+    let of_body = || {
+        version(head)?;
+        Some(u64::from(u16_at(head, 8)?) + u64::from(u32_at(head, 12)?) / 2)
+    };
+    of_body().filter(|at| *at < size).unwrap_or(size / 2)
+}
+
 /// What a slot's content says of itself. The hash is that of the TLV: nothing is computed.
 pub(super) fn inspect(slot: &[u8]) -> Option<Info> {
     let version = version(slot)?;

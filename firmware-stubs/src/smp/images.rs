@@ -29,6 +29,8 @@ const SHA_LEN: usize = 32;
 pub(super) struct Upload {
     off: u64,
     size: u64,
+    /// Where a byte is lost, if one is.
+    middle: u64,
     sha: Vec<u8>,
 }
 
@@ -112,12 +114,12 @@ impl Device {
             Some(upload) if upload.off != off => return Ok(progress(upload.off)),
             Some(upload) => upload,
         };
-        let (size, end) = (upload.size, off.saturating_add(data.len() as u64));
+        let (size, middle, end) = (upload.size, upload.middle, off.saturating_add(data.len() as u64));
         if end > size {
             return Err(fail(INVALID_IMAGE_DATA_OVERRUN));
         }
         let bank = self.boot.bank(Slot::Secondary);
-        self.slots.write(bank, off, data, size / 2, &mut self.flash)?;
+        self.slots.write(bank, off, data, middle, &mut self.flash)?;
         if end < size {
             self.ram.upload.iter_mut().for_each(|upload| upload.off = end);
             return Ok(progress(end));
@@ -160,7 +162,7 @@ impl Device {
             return Ok(Some(self.complete(size, sha)?));
         }
         self.slots.erase(bank, u32::try_from(size).unwrap_or(self.slots.size()))?;
-        self.ram.upload = Some(Upload { off: 0, size, sha: sha.to_vec() });
+        self.ram.upload = Some(Upload { off: 0, size, middle: image::middle(data, size), sha: sha.to_vec() });
         Ok(None)
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Upload {
     bank: Bank,
     off: u64,
     size: u64,
+    middle: u64,
 }
 
 impl Device {
@@ -63,7 +64,7 @@ impl Device {
         let off = body.uint("off")?.ok_or(Fail::Rc(rc::EINVAL))?;
         let data = body.bytes("data")?.unwrap_or_default();
         if off == 0 {
-            self.begin_recovery(body)?;
+            self.begin_recovery(body, data)?;
         }
         let Some(upload) = &mut self.ram.recovery_upload else { return Ok(stands_at(0)) };
         if upload.off != off {
@@ -73,13 +74,13 @@ impl Device {
         if end > upload.size {
             return Err(Fail::Rc(rc::EINVAL));
         }
-        self.slots.write(upload.bank, off, data, upload.size / 2, &mut self.flash)?;
+        self.slots.write(upload.bank, off, data, upload.middle, &mut self.flash)?;
         upload.off = end;
         Ok(stands_at(end))
     }
 
     /// `image` is a slot here: none, 0 or 1 is the one that boots, 2 the other.
-    fn begin_recovery(&mut self, body: &Body<'_>) -> Result<(), Fail> {
+    fn begin_recovery(&mut self, body: &Body<'_>, data: &[u8]) -> Result<(), Fail> {
         let size = body.uint("len")?.ok_or(Fail::Rc(rc::EINVAL))?;
         let slot = match body.uint("image")? {
             None | Some(0 | 1) => Slot::Primary,
@@ -93,7 +94,7 @@ impl Device {
         self.slots.erase(bank, self.slots.size())?;
         // The trailers go with the slots: nothing waits for a test or a revert any more.
         self.boot.set_next(Next::Stay)?;
-        self.ram.recovery_upload = Some(Upload { bank, off: 0, size });
+        self.ram.recovery_upload = Some(Upload { bank, off: 0, size, middle: image::middle(data, size) });
         Ok(())
     }
 }
