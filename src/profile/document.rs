@@ -1,6 +1,7 @@
 //! A profile as it was written: checked, and not yet for any unit. `read` makes it, `resolve` uses it up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use super::value::Typed;
 use crate::device::{Activate, Level, Mode};
 
 /// A loaded profile.
-#[derive(Debug)]
 pub struct Profile {
     /// Its name.
     pub name: String,
@@ -34,6 +34,13 @@ pub struct Profile {
     pub(super) steps: Vec<StepSpec>,
     /// What stands in the file and in those it extends, merged.
     pub(super) document: Node,
+}
+
+/// The text may hold secret literals.
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Profile({} {}, {} steps)", self.name, self.version, self.steps.len())
+    }
 }
 
 impl Profile {
@@ -76,7 +83,7 @@ impl LinkOptions {
 }
 
 /// An input and where its value comes from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Input {
     pub(super) at: At,
     /// Its source.
@@ -87,8 +94,15 @@ pub struct Input {
     pub(super) pattern: Option<regex::Regex>,
 }
 
+/// A literal may be secret.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Input(from {}{})", self.from.name(), if self.secret { ", secret" } else { "" })
+    }
+}
+
 /// Where an input comes from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum From {
     /// A row of an identity pool, which is never handed out again.
     Pool {

@@ -28,7 +28,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Profile> {
 /// Loads a profile whose text is at hand and would stand at `path`.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load()`].
 pub fn load_text(text: &str, path: impl AsRef<Path>) -> Result<Profile> {
     let path = path.as_ref();
     let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();

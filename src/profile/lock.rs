@@ -154,8 +154,14 @@ fn scalar_end(text: &str, from: usize, flow: bool) -> usize {
 
 fn apply(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.from));
+    let mut untouched = text.len();
     let mut text = text.to_owned();
     for edit in edits {
+        // Aliases can lead two edits to one place; the comparison afterwards finds what is missing.
+        if edit.to > untouched {
+            continue;
+        }
+        untouched = edit.from;
         text.replace_range(edit.from..edit.to, &edit.with);
     }
     text

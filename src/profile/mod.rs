@@ -1,6 +1,6 @@
 //! What should be true of a unit: schema, loading, inputs, artifacts, templates.
 //!
-//! A profile goes through four hands: [`load`] reads and checks it, [`Profile::prepare`] opens its artifacts,
+//! A profile goes through four hands: [`load()`] reads and checks it, [`Profile::prepare`] opens its artifacts,
 //! [`Profile::gather`] finds the inputs of one unit, and [`Prepared::resolve`] makes of all that the [`model::Resolved`]
 //! that plans and runs work with. Everything wrong with it is found before a unit is touched, and named by file and line.
 

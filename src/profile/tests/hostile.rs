@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::load_text;
-use super::HEAD;
+use super::super::{Given, load_text, lock};
+use super::{Bench, HEAD};
 
 #[test]
 fn aliases_cannot_unfold_without_bound() {
@@ -69,6 +69,30 @@ proptest! {
         bytes[place] = byte;
         bytes.truncate(bytes.len().max(cut) - cut.min(bytes.len()) / 4);
         let _ = load_text(&String::from_utf8_lossy(&bytes), "p.yaml");
+    }
+
+    #[test]
+    fn no_text_is_locked_into_something_else(
+        lines in prop::collection::vec("( |  |    )(a|b|file|sha256|é|\"x\"|- file): ?[{&*'\"|>\u{85}\u{2028}]?(file: )?(a.bin|é|[a-z, #]{0,6})?[}'\"]?\r?", 0..6)
+    ) {
+        let text = format!("format: 1\nartifacts:\n{}\n", lines.join("\n"));
+        let bench = Bench::new(&[("p.yaml", &text), ("a.bin", "1234")]);
+        if lock(bench.path("p.yaml")).is_ok_and(|entries| !entries.is_empty()) {
+            let again = lock(bench.path("p.yaml")).unwrap();
+            prop_assert!(again.iter().all(|entry| entry.before.as_ref() == Some(&entry.after)));
+        }
+    }
+
+    #[test]
+    fn no_table_panics(bytes in prop::collection::vec(prop::sample::select(b"ab,\"\n\r;unit\xff".to_vec()), 0..60)) {
+        let bench = Bench::new(&[]);
+        std::fs::write(bench.path("i.csv"), bytes).unwrap();
+        let _ = Given::default().read_csv(&bench.path("i.csv"));
+    }
+
+    #[test]
+    fn no_argument_panics(text in "\\PC{0,40}") {
+        let _ = Given::default().add(&text);
     }
 
     #[test]

@@ -180,6 +180,10 @@ fn the_digest_stands_for_the_meaning() {
         let input = format!("inputs: {{ k: {{ from: literal, value: {value}, secret: true }} }}");
         digest(&format!("{HEAD}{input}\nsteps:\n  - reboot:\n"))
     };
+    let text =
+        format!("{HEAD}inputs: {{ k: {{ from: literal, value: hunter2, secret: true }} }}\nsteps:\n  - reboot:\n");
+    let profile = Bench::new(&[("p.yaml", &text)]).load().unwrap();
+    assert!(!format!("{profile:?} {:?}", profile.inputs).contains("hunter2"));
     assert_eq!(secret("a"), secret("b"), "a secret does not enter a plain digest");
 }
 
