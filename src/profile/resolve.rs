@@ -113,7 +113,7 @@ impl Prepared {
             }),
             BodySpec::Settings { set, delete } => {
                 let render = |(key, value): &(String, super::value::Typed)| {
-                    Ok((key.clone(), payload(value.render(context)?, value.is_secret())))
+                    Ok((key.clone(), Payload::new(value.render(context)?, value.is_secret())))
                 };
                 Body::Settings(SettingsStep {
                     set: set.iter().map(render).collect::<Result<_>>()?,
@@ -154,7 +154,7 @@ impl Prepared {
             }
             BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
             BodySpec::Console { run, expect } => Body::Console(ConsoleStep {
-                run: payload(run.render(context)?.into_bytes(), run.is_secret()),
+                run: Payload::new(run.render(context)?.into_bytes(), run.is_secret()),
                 expect: expect.as_ref().map(|text| text.render(context)).transpose()?,
             }),
             BodySpec::Erase { slot } => Body::Erase(EraseStep { slot: slot.clone() }),
@@ -167,7 +167,7 @@ impl Prepared {
             FileSpec::Text(text) => text.render(context)?.into_bytes(),
             FileSpec::Hex(text) => hex_bytes(&text.render(context)?).map_err(|e| text.at().error(e))?,
         };
-        Ok(payload(bytes, file.is_secret()))
+        Ok(Payload::new(bytes, file.is_secret()))
     }
 }
 
@@ -176,7 +176,7 @@ fn blank(spec: &BodySpec) -> Body {
     match spec {
         BodySpec::Firmware { artifact, slot, activate } => Body::Firmware(FirmwareStep {
             artifact: artifact.clone(),
-            image: payload(Vec::new(), false),
+            image: Payload::new(Vec::new(), false),
             slot: slot.clone(),
             activate: *activate,
         }),
@@ -193,13 +193,9 @@ fn blank(spec: &BodySpec) -> Body {
             label: None,
         }),
         BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
-        BodySpec::Console { .. } => Body::Console(ConsoleStep { run: payload(Vec::new(), false), expect: None }),
+        BodySpec::Console { .. } => Body::Console(ConsoleStep { run: Payload::new(Vec::new(), false), expect: None }),
         BodySpec::Erase { slot } => Body::Erase(EraseStep { slot: slot.clone() }),
     }
-}
-
-fn payload(bytes: Vec<u8>, secret: bool) -> Payload {
-    Payload { sha256: Digest::sha256(&bytes), content: Arc::new(bytes), secret }
 }
 
 /// Two steps that want different things of one file or setting would undo each other in every run: nothing would ever be

@@ -1,0 +1,145 @@
+//! Every profile that ships, applied to a stand-in by the command line: passes, and writes nothing the second time. So does
+//! what `profile new` drafts for it.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use hardwire::clock::SystemClock;
+use hardwire::device::{Bay as _, Cancel, Op, Unit};
+use hardwire::profile;
+use hardwire::station::{Machine, PortBay, Selector, World, resolve};
+use protocols::mcuboot::{ImageBuilder, Version};
+use serde_json::Value;
+
+/// A stand-in on its pseudo-terminal, a station of its own, and a folder with the profile.
+struct Bench {
+    folder: tempfile::TempDir,
+    stub: Child,
+    address: String,
+}
+
+impl Bench {
+    fn new(stub: &[&str]) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stub = Command::new(env!("CARGO_BIN_EXE_hardwire"))
+            .args(["stub", "smp", "--json", "--until-stdin-ends", "--reset-delay", "50"])
+            .arg("--state")
+            .arg(folder.path().join("state"))
+            .args(stub)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(stub.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        Bench { folder, stub, address: ready["address"].as_str().unwrap().to_owned() }
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A copy of a profile that ships, pinned beside an image.
+    fn shipped(&self, name: &str) -> PathBuf {
+        let version = Version { major: 9, minor: 9, revision: 9, build: 9 };
+        self.write("app.signed.bin", ImageBuilder::new(version).build(&[0x5a; 4096]).unwrap());
+        let text = std::fs::read(format!("{}/profiles/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let path = self.write(name, text);
+        profile::lock(&path).unwrap();
+        path
+    }
+
+    /// The run's final line.
+    fn apply(&self, profile: &PathBuf, arguments: &[&str]) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_hardwire"))
+            .args(["apply", "--json", "--yes", "--no-input", "-d", &self.address])
+            .arg(profile)
+            .args(arguments)
+            .env("HARDWIRE_HOME", self.folder.path().join("home"))
+            .env("WIFI_PSK", "correct horse")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let last: Value = serde_json::from_str(said.lines().last().unwrap_or("null")).unwrap();
+        assert!(output.status.success(), "{last:#}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!said.contains("correct horse"), "a secret was shown");
+        last
+    }
+
+    /// Applies a profile twice: what was sent, and the levels of the first run's steps.
+    fn twice(&self, profile: &PathBuf, arguments: &[&str]) -> Vec<Value> {
+        let first = self.apply(profile, arguments);
+        assert_eq!(first["outcome"], "pass");
+        assert!(sent(&first) > 0, "{first:#}");
+        let second = self.apply(profile, arguments);
+        assert_eq!((&second["outcome"], sent(&second)), (&"pass".into(), 0), "{second:#}");
+        first["steps"].as_array().unwrap().clone()
+    }
+
+    /// The unit as its driver shows it.
+    fn unit(&self) -> Unit {
+        let world: Arc<dyn World> = Arc::new(Machine::new(Arc::new(SystemClock::new()), None));
+        let selector: Selector = self.address.parse().unwrap();
+        let mut bay = PortBay::new(resolve(&selector, &[], &*world).unwrap(), Arc::clone(&world));
+        let (clock, cancel) = (SystemClock::new(), Cancel::default());
+        let mut quiet = |_| {};
+        let mut op = Op::new(&clock, &cancel, &mut quiet);
+        bay.open(&mut op).unwrap().unit().clone()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.stub.kill();
+        let _ = self.stub.wait();
+    }
+}
+
+fn sent(run: &Value) -> u64 {
+    run["steps"].as_array().unwrap().iter().map(|step| step["sent"].as_u64().unwrap_or(0)).sum()
+}
+
+#[test]
+fn zephyr_smp() {
+    let bench = Bench::new(&[]);
+    let steps = bench.twice(&bench.shipped("zephyr-smp.yaml"), &["--input", "site=north"]);
+    assert_eq!((&steps[0]["outcome"], &steps[0]["level"]), (&"done".into(), &"digest".into()));
+}
+
+#[test]
+fn zephyr_settings() {
+    let bench = Bench::new(&[]);
+    let steps = bench.twice(&bench.shipped("zephyr-settings.yaml"), &["--input", "host=broker.example"]);
+    assert_eq!(steps[0]["level"], "readback");
+}
+
+#[test]
+fn mcuboot_update() {
+    let bench = Bench::new(&[]);
+    let steps = bench.twice(&bench.shipped("mcuboot-update.yaml"), &[]);
+    assert_eq!((&steps[0]["name"], &steps[0]["level"]), (&"update".into(), &"booted".into()));
+}
+
+#[test]
+fn mcuboot_recovery() {
+    let bench = Bench::new(&["--recovery"]);
+    let steps = bench.twice(&bench.shipped("mcuboot-recovery.yaml"), &[]);
+    assert_eq!((&steps[0]["name"], &steps[0]["level"]), (&"restore".into(), &"booted".into()));
+}
+
+#[test]
+fn a_draft_for_the_unit_at_hand() {
+    let bench = Bench::new(&[]);
+    let draft = profile::new(&bench.unit(), &bench.address, None);
+    let profile = bench.write("new.yaml", draft);
+    let steps = bench.twice(&profile, &[]);
+    assert_eq!((&steps[0]["kind"], &steps[0]["level"]), (&"files".into(), &"digest".into()));
+}
