@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use indicatif::MultiProgress;
 
-use super::context::{Context, Secrets, not_there};
+use super::context::{Context, OneDevice, Secrets, not_there};
 use super::exit::Exit;
 use super::report::{Failure, Result, Voice, columns, explain};
 use crate::device::Op;
 use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
 use crate::profile::model::Resolved;
-use crate::profile::{Prepared, Prompt};
+use crate::profile::{self, Given, Prepared, Prompt};
 use crate::run::event::{Event, Listener};
 use crate::run::report::Report;
 use crate::station::{self, Met, Office, PortBay, Selector, Shift, World, fleet};
@@ -36,7 +37,7 @@ impl Devices {
     /// The bays that are meant, each once.
     pub(super) fn bays(&self, cx: &Context, prepared: &Prepared) -> Result<Vec<PortBay>> {
         let profile = prepared.profile();
-        let secrets = if profile.inputs.values().any(|input| input.secret) { Secrets::InPlay } else { Secrets::None };
+        let secrets = secrets_of(Some(prepared));
         let named: Vec<&str> = self.device.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
         let defaults = profile.link.pairs();
         let bays = if named.is_empty() || self.all {
@@ -239,4 +240,67 @@ pub(super) fn shift<'a>(cx: &'a Context, office: &'a Office, person: &'a AtTermi
         operator: None,
         accept_omitted: Vec::new(),
     }
+}
+
+/// What a command without a profile adds to the record.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RecordArgs {
+    /// Who is at the bench, for the record
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+}
+
+/// One run on one unit.
+pub(super) struct Single<'a> {
+    pub(super) device: &'a OneDevice,
+    pub(super) record: RecordArgs,
+    pub(super) kind: RecordKind,
+    /// `--yes`.
+    pub(super) meant: bool,
+    pub(super) accept_omitted: Vec<String>,
+    pub(super) secrets: Secrets,
+}
+
+impl Single<'_> {
+    /// Opens the unit, lets `ready` say what to do with it, does that and seals the record.
+    pub(super) fn run(
+        self,
+        cx: &Context,
+        office: &Office,
+        identity: Option<&str>,
+        ready: impl Fn(&mut Met, &Shift<'_>, &AtTerminal) -> Result<Resolved, Error> + Sync,
+    ) -> Result<Report> {
+        let bay = cx.bay(self.device, self.secrets)?;
+        let mut display = Display::of(cx);
+        let person = display.person(cx, self.meant);
+        let shift =
+            Shift { operator: self.record.operator, accept_omitted: self.accept_omitted, ..shift(cx, office, &person) };
+        let units = meet_all(cx, &mut display, vec![bay], identity, |met| ready(met, &shift, &person))?;
+        let mut reports = execute_all(cx, &mut display, &shift, self.kind, units)?;
+        reports.pop().unwrap_or_else(|| Err(Error::new(Kind::Interrupted, "no result").into()))
+    }
+}
+
+/// A profile for a command that takes one only for what it names: asks for inputs only when they are needed.
+pub(super) fn cut(prepared: &Prepared, met: &Met, person: &AtTerminal, cx: &Context) -> Result<Resolved, Error> {
+    station::check_fit(prepared, met)?;
+    let given = Given::default();
+    let known = prepared.profile().known_inputs(&given)?;
+    prepared.resolve(&met.facts, &known).or_else(|_| {
+        let label = met.label();
+        station::suit(prepared, &given, met, &mut |prompt| ask(person, cx, &label, prompt))
+    })
+}
+
+/// Whether a profile has secrets.
+pub(super) fn secrets_of(prepared: Option<&Prepared>) -> Secrets {
+    match prepared {
+        Some(prepared) if prepared.profile().inputs.values().any(|input| input.secret) => Secrets::InPlay,
+        _ => Secrets::None,
+    }
+}
+
+/// The profile at `path`, ready, when one was named.
+pub(super) fn load(path: Option<&Path>) -> Result<Option<Prepared>, Error> {
+    path.map(|path| profile::load(path)?.prepare()).transpose()
 }

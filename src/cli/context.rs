@@ -111,8 +111,8 @@ impl Context {
     }
 
     /// The bay that is meant, or the only unit known by its USB identity.
-    pub(super) fn bay(&self, device: &OneDevice) -> Result<PortBay> {
-        let world = self.world(1, Secrets::None)?;
+    pub(super) fn bay(&self, device: &OneDevice, secrets: Secrets) -> Result<PortBay> {
+        let world = self.world(1, secrets)?;
         Ok(PortBay::new(one_target(device, &*world)?, world))
     }
 

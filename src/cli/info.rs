@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::context::{Context, OneDevice};
+use super::context::{Context, OneDevice, Secrets};
 use super::exit::Exit;
 use super::report::{Outcome, columns};
 use crate::device::{Bay, Capability, Unit};
@@ -29,7 +29,7 @@ struct InfoLine<'a> {
 
 impl Info {
     pub(super) fn run(&self, cx: &Context) -> Outcome {
-        let bay = cx.bay(&self.device)?;
+        let bay = cx.bay(&self.device, Secrets::None)?;
         let address = bay.address().to_owned();
         let unit = cx.with_unit(bay, |driver, _| Ok(driver.unit().clone()))?;
         let capabilities = unit.offers.iter().map(|offer| offer.capability).collect();

@@ -1,16 +1,22 @@
 //! The command line: one file a command, which parses, calls the library and renders. Nothing imports this room.
 
 mod apply;
+mod backup;
 mod bench;
 mod completions;
+mod console;
 mod context;
+mod demo;
 mod detect;
+mod diagnose;
 pub mod exit;
 mod info;
 mod ledger;
 mod plan;
 mod profile;
 pub mod report;
+mod restore;
+mod single;
 mod stub;
 
 use std::ffi::OsString;
@@ -59,8 +65,17 @@ enum Command {
     Info(info::Info),
     Plan(plan::PlanCommand),
     Apply(Box<apply::Apply>),
+    Diagnose(diagnose::Diagnose),
+    Backup(backup::BackupCommand),
+    Restore(restore::Restore),
+    Flash(single::Flash),
+    Put(single::Put),
+    Get(single::Get),
+    Console(console::Console),
+    Reboot(single::Reboot),
     Profile(profile::ProfileCommand),
     Ledger(ledger::LedgerCommand),
+    Demo(demo::Demo),
     Stub(Box<stub::Stub>),
     Completions(completions::Completions),
 }
@@ -82,6 +97,15 @@ fn run(cli: Cli) -> Exit {
         Command::Info(command) => command.run(&cx),
         Command::Plan(command) => command.run(&cx),
         Command::Apply(command) => command.run(&cx),
+        Command::Diagnose(command) => command.run(&cx),
+        Command::Backup(command) => command.run(&cx),
+        Command::Restore(command) => command.run(&cx),
+        Command::Flash(command) => command.run(&cx),
+        Command::Put(command) => command.run(&cx),
+        Command::Get(command) => command.run(&cx),
+        Command::Console(command) => command.run(&cx),
+        Command::Reboot(command) => command.run(&cx),
+        Command::Demo(command) => command.run(&cx),
         Command::Profile(command) => command.run(&cx),
         Command::Ledger(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),

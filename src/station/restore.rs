@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::{Met, Office};
 use crate::device::{Content, Level, UnitText};
 use crate::error::{Error, Kind, Result};
+use crate::plan::Plan;
 use crate::profile::model::{Body, FilesStep, Payload, Resolved, SettingsStep, Step};
 use crate::run::person::Consent;
+use crate::steps::evidence::StepOutcome;
 use crate::vault::{Backup, ItemKind, Manifest, Object};
 
 /// Onto which unit a backup may be put besides its own.
@@ -80,6 +82,17 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     }
     let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
     Ok(Restoration { backup, resolved, consents })
+}
+
+/// What `plan` overwrites, when it overwrites anything: what the unit holds now is lost.
+#[must_use]
+pub fn overwritten(plan: &Plan) -> Option<Consent> {
+    let items = plan.steps.iter().filter_map(|step| step.observed.as_ref()).flat_map(|observed| &observed.items);
+    let lost: Vec<&str> = items
+        .filter(|item| item.outcome == StepOutcome::Failed && item.observed.is_some())
+        .map(|item| item.path.as_str())
+        .collect();
+    (!lost.is_empty()).then(|| Consent { say: format!("it overwrites {}", lost.join(", ")) })
 }
 
 /// An object of the vault as content for a unit; it was checked when it was opened.

@@ -47,7 +47,11 @@ pub(super) fn outcome(result: &StepResult) -> String {
     .to_owned();
     let level = result.level.map(|level| level.to_string());
     let sent = (result.sent > 0).then(|| format!("{} sent", bytes(result.sent)));
-    let why = result.why.as_deref().filter(|_| result.outcome != StepOutcome::Done).map(safe);
+    let why = result
+        .why
+        .as_deref()
+        .filter(|_| matches!(result.outcome, StepOutcome::Already | StepOutcome::Skipped))
+        .map(safe);
     let details: Vec<String> = [level, sent, why].into_iter().flatten().collect();
     if !details.is_empty() {
         text = format!("{text} ({})", details.join(", "));

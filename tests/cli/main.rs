@@ -3,6 +3,7 @@
 
 mod support;
 
+mod demo;
 mod detect;
 mod help;
 mod info;

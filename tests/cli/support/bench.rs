@@ -26,6 +26,10 @@ impl Bench {
         self.folder.path().join(name)
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).unwrap();
@@ -46,7 +50,7 @@ impl Bench {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(&mut self.command(args), self.folder.path())
+        Ran::of(&mut self.command(args), self.folder())
     }
 
     /// The same with `--json`; its lines, and the code.

@@ -3,5 +3,5 @@
 mod bench;
 mod unit;
 
-pub use bench::Bench;
+pub use bench::{Bench, Ran};
 pub use unit::Unit;

@@ -1,0 +1,289 @@
+//! `hardwire flash`, `put`, `get` and `reboot`: one step without a profile, recorded all the same.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::backup::kept;
+use super::bench::{self, RecordArgs, Single};
+use super::context::{Context, OneDevice, Secrets};
+use super::exit::Exit;
+use super::report::{Outcome, Result};
+use crate::device::{Activate, Level, Mode, UnitText};
+use crate::error::{Error, Kind};
+use crate::ledger::RecordKind;
+use crate::profile::model::Resolved;
+use crate::run::report::Report;
+use crate::station::{Met, Office, single};
+use crate::vault::{Backup, Object};
+
+/// Write a firmware image to a unit, run it, and prove that it runs
+///
+/// Left open, the image goes to the secondary slot, is confirmed, and has to be reported as running (`booted`); a unit
+/// that takes less, such as a bootloader in recovery, gets what it takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hardwire flash -d tty:/dev/ttyACM0 app.signed.bin\n  hardwire flash -d tty:/dev/ttyACM0 app.signed.bin --activate test"
+)]
+pub(super) struct Flash {
+    /// The image file
+    image: PathBuf,
+    #[command(flatten)]
+    device: OneDevice,
+    /// The slot: primary, secondary, 1/secondary…
+    #[arg(long)]
+    slot: Option<String>,
+    /// What is done with it there
+    #[arg(long, value_enum)]
+    activate: Option<How>,
+    /// The least level it must reach
+    #[arg(long, value_enum)]
+    verify: Option<AtLeast>,
+    /// A downgrade is meant
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+/// Write a file to a unit, and compare it there
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hardwire put -d tty:/dev/ttyACM0 ca.pem /lfs1/ca.pem")]
+pub(super) struct Put {
+    /// The file here
+    file: PathBuf,
+    /// Its absolute path on the unit
+    path: String,
+    #[command(flatten)]
+    device: OneDevice,
+    /// The least level it must reach
+    #[arg(long, value_enum, default_value_t = AtLeast::Digest)]
+    verify: AtLeast,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+/// Read a file from a unit
+///
+/// It is compared with the unit's own digest where it has one, kept in the vault, and then written to FILE or stdout.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hardwire get -d tty:/dev/ttyACM0 /lfs1/log.txt\n  hardwire get -d tty:/dev/ttyACM0 /lfs1/log.txt log.txt"
+)]
+pub(super) struct Get {
+    /// Its absolute path on the unit
+    path: String,
+    /// The file here, replaced when it is there [default: stdout]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    device: OneDevice,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+/// Restart a unit, and wait until it is back
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hardwire reboot -d tty:/dev/ttyACM0\n  hardwire reboot -d tty:/dev/ttyACM0 recovery"
+)]
+pub(super) struct Reboot {
+    /// The mode to come back in
+    #[arg(value_enum, default_value_t = ToMode::Application)]
+    mode: ToMode,
+    #[command(flatten)]
+    device: OneDevice,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum How {
+    /// It lies in its slot
+    None,
+    /// It runs once, and the next restart reverts it
+    Test,
+    /// It runs, and is confirmed when it is reported running
+    Confirm,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AtLeast {
+    /// The protocol's own acknowledgement
+    Link,
+    /// The unit computed a digest over what it stored
+    Digest,
+    /// It was read back and compared
+    Readback,
+    /// The unit restarted and reports running exactly this
+    Booted,
+}
+
+impl AtLeast {
+    fn level(self) -> Level {
+        match self {
+            AtLeast::Link => Level::Link,
+            AtLeast::Digest => Level::Digest,
+            AtLeast::Readback => Level::Readback,
+            AtLeast::Booted => Level::Booted,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ToMode {
+    Application,
+    Recovery,
+    Bootloader,
+    Fastbootd,
+    Dfu,
+}
+
+/// Runs one step on the unit and says what it came to.
+fn one(
+    cx: &Context,
+    office: &Office,
+    device: &OneDevice,
+    record: RecordArgs,
+    meant: bool,
+    ready: impl Fn(&mut Met) -> Result<Resolved, Error> + Sync,
+) -> Outcome {
+    let kind = RecordKind::Run;
+    let work = Single { device, record, kind, meant, accept_omitted: Vec::new(), secrets: Secrets::None };
+    let report = work.run(cx, office, None, |met, _, _| ready(met))?;
+    Ok(bench::conclude(cx, &[Ok(report)]))
+}
+
+impl Flash {
+    pub(super) fn run(self, cx: &Context) -> Outcome {
+        let image = single::read(&self.image)?;
+        let name = self.image.file_name().map_or_else(|| "image".into(), |name| name.to_string_lossy().into_owned());
+        let flash = single::Flash {
+            slot: self.slot,
+            activate: self.activate.map(|how| match how {
+                How::None => Activate::None,
+                How::Test => Activate::Test,
+                How::Confirm => Activate::Confirm,
+            }),
+            verify: self.verify.map(AtLeast::level),
+        };
+        let office = cx.office()?;
+        one(cx, &office, &self.device, self.record, self.yes, |met| single::flash(met, &name, image.clone(), &flash))
+    }
+}
+
+impl Put {
+    pub(super) fn run(self, cx: &Context) -> Outcome {
+        let content = single::read(&self.file)?;
+        let resolved = single::put(&self.path, content, self.verify.level())?;
+        let office = cx.office()?;
+        one(cx, &office, &self.device, self.record, false, |_| Ok(resolved.clone()))
+    }
+}
+
+impl Reboot {
+    pub(super) fn run(self, cx: &Context) -> Outcome {
+        let mode = match self.mode {
+            ToMode::Application => Mode::Application,
+            ToMode::Recovery => Mode::Recovery,
+            ToMode::Bootloader => Mode::Bootloader,
+            ToMode::Fastbootd => Mode::Fastbootd,
+            ToMode::Dfu => Mode::Dfu,
+        };
+        let office = cx.office()?;
+        one(cx, &office, &self.device, self.record, false, |_| Ok(single::reboot(mode)))
+    }
+}
+
+#[derive(Serialize)]
+struct FileLine<'a> {
+    r#type: &'static str,
+    address: &'a str,
+    serial: Option<&'a UnitText>,
+    path: &'a str,
+    file: Option<String>,
+    bytes: u64,
+    sha256: String,
+    backup: String,
+    record: Option<&'a str>,
+}
+
+impl Get {
+    pub(super) fn run(self, cx: &Context) -> Outcome {
+        single::check_path(&self.path)?;
+        if self.file.is_none() && cx.voice.is_json() {
+            let error = Error::new(Kind::Invalid, "with --json, stdout is for what was done");
+            return Err(error.next("name the file that takes the content").into());
+        }
+        let office = cx.office()?;
+        let kind = RecordKind::Backup;
+        let secrets = Secrets::None;
+        let work = Single {
+            device: &self.device,
+            record: self.record.clone(),
+            kind,
+            meant: false,
+            accept_omitted: Vec::new(),
+            secrets,
+        };
+        let named = single::Named { files: vec![self.path.clone()], ..single::Named::default() };
+        let report = work.run(cx, &office, None, |_, _, _| Ok(single::backup("get", named.clone(), None)))?;
+        match kept(&office, &report)? {
+            Some(backup) if !backup.manifest.items.is_empty() => self.hand_over(cx, &office, &report, &backup),
+            _ => Ok(bench::conclude(cx, &[Ok(report)])),
+        }
+    }
+
+    fn hand_over(&self, cx: &Context, office: &Office, report: &Report, backup: &Backup) -> Outcome {
+        let item = &backup.manifest.items[0];
+        let mut object = office.vault()?.get_checked(&item.sha256)?;
+        match &self.file {
+            Some(file) => replace(file, &mut object)?,
+            None => print(cx, &mut object)?,
+        }
+        cx.voice.object(&FileLine {
+            r#type: "file",
+            address: &report.address,
+            serial: report.serial.as_ref(),
+            path: &self.path,
+            file: self.file.as_ref().map(|file| file.display().to_string()),
+            bytes: item.bytes,
+            sha256: item.sha256.to_string(),
+            backup: backup.id.to_string(),
+            record: report.record.as_deref(),
+        });
+        let to = self.file.as_ref().map_or_else(|| "stdout".into(), |file| file.display().to_string());
+        cx.voice.say(format_args!("{}: {} bytes to {to}, sha256 {}", self.path, item.bytes, item.sha256));
+        Ok(Exit::of_run(report))
+    }
+}
+
+/// Whole or not at all: what was there stays until the new content is on disk.
+fn replace(file: &Path, object: &mut Object) -> Result<(), Error> {
+    let unwritten = |cause: std::io::Error| {
+        Error::new(Kind::Storage, format!("{} cannot be written", file.display())).because(cause)
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
+    std::io::copy(object, &mut new).map_err(unwritten)?;
+    new.as_file().sync_all().map_err(unwritten)?;
+    new.persist(file).map_err(|error| unwritten(error.error))?;
+    Ok(())
+}
+
+fn print(cx: &Context, object: &mut Object) -> Result<(), Error> {
+    let unwritten = |cause| Error::new(Kind::Storage, "the file cannot be written to stdout").because(cause);
+    // A terminal gets what a unit sent only once it cannot steer it.
+    if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        let mut bytes = Vec::new();
+        object.read_to_end(&mut bytes).map_err(unwritten)?;
+        cx.voice.line(String::from_utf8_lossy(&bytes));
+        return Ok(());
+    }
+    let mut out = std::io::stdout().lock();
+    match std::io::copy(object, &mut out).and_then(|_| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unwritten(error)),
+        _ => Ok(()),
+    }
+}
