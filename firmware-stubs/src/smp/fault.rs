@@ -28,10 +28,10 @@ pub enum Fault {
     CutByte(u64),
     /// Every hash command, and the `match` of an image upload, answers for what was sent, not for what is stored.
     LieHash,
-    /// Flash silently loses the byte in the middle of every file, and of the firmware in every image: it reads as if it had never been
-    /// programmed (`0xff`, or `0x00` where `0xff` was meant). Lengths stay as they should be, so only the content
-    /// tells. Where a file is continued after a restart, so that its length is not known, the first byte that comes
-    /// is lost.
+    /// Flash silently loses the byte in the middle of every file, and of the firmware in every image: it reads as if
+    /// it had never been programmed (`0xff`, or `0x00` where `0xff` was meant). Lengths stay as they should be, so
+    /// only the content tells. Where a file is continued after a restart, so that its length is not known, the first
+    /// byte that comes is lost.
     LoseByte,
     /// The file system has no room: writes of data to files are refused.
     DiskFull,
