@@ -182,6 +182,12 @@ impl Source {
             "deserializing from YAML containing more than one document is not supported" => {
                 "a profile is one document; a line `---` starts a second"
             }
+            "did not find expected key, while parsing a block mapping" => {
+                "this line does not fit those above it; check its indentation"
+            }
+            "mapping values are not allowed in this context" => {
+                "a `:` that cannot stand here; put text that holds one in quotes, or check the indentation"
+            }
             "unknown anchor" => "an alias to no anchor; quote text that starts with `*`",
             "found character that cannot start any token, while scanning for the next token" => {
                 "text cannot start with this character; put it in quotes"
@@ -377,7 +383,8 @@ impl<'de> Visitor<'de> for KeySeed<'_> {
         self.not_text()
     }
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> std::result::Result<(u32, String), A::Error> {
-        self.not_text()
+        // What YAML makes of an unquoted template: a map with a map for a key.
+        Err(A::Error::custom(format!("{OURS}braces in braces; a template stands in quotes: \"{{{{ … }}}}\"")))
     }
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> std::result::Result<(u32, String), A::Error> {
         self.not_text()

@@ -53,11 +53,13 @@ fn yaml_beyond_one_plain_document_is_refused() {
     insta::assert_snapshot!(step("  - console: { run: *nothing }"), @"p.yaml:6:21: an alias to no anchor; quote text that starts with `*`");
     insta::assert_snapshot!(step("  - console: { run: \"a }"), @"p.yaml:7:1: found unexpected end of stream, while scanning a quoted scalar");
     insta::assert_snapshot!(step("  - console: { run: @a }"), @"p.yaml:6:21: text cannot start with this character; put it in quotes");
-    insta::assert_snapshot!(step("  - reboot:\n - reboot:"), @"p.yaml:7:2: did not find expected key, while parsing a block mapping");
+    insta::assert_snapshot!(step("  - reboot:\n - reboot:"), @"p.yaml:7:2: this line does not fit those above it; check its indentation");
     insta::assert_snapshot!(step("  - settings:\n      set:\n\t    a: b"), @r#"
     p.yaml:8:1: a tab: YAML indents with spaces only
       next: put spaces where the tab is
     "#);
+    insta::assert_snapshot!(step("  - console:\n      run: a: b"), @"p.yaml:7:13: a `:` that cannot stand here; put text that holds one in quotes, or check the indentation");
+    insta::assert_snapshot!(step("  - console: { run: {{ unit.serial }} }"), @r#"p.yaml:6:22: braces in braces; a template stands in quotes: "{{ … }}""#);
     insta::assert_snapshot!(step("  - << : { reboot: {} }"), @"p.yaml:6:5: step 1 knows no key `<<`; it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always` or `once`");
 }
 
