@@ -40,7 +40,11 @@ impl Limits {
             Framing::Console(line) => (buf - CONSOLE_OVERHEAD, Some(line.bytes())),
             Framing::Raw => (buf, None),
         };
-        let window = options.window.or(buf_count).unwrap_or(1).min(MAX_WINDOW);
+        // One buffer is left for the answer that the unit is making: Zephyr takes it from the same pool. With as many
+        // requests as buffers it refuses the first for want of memory, and where the first one is slow it crashes
+        // (seen with Zephyr 4.4.0, `buf_count` 4, and a shell command with three requests behind it).
+        let spare = buf_count.map(|count| (count - 1).max(1));
+        let window = options.window.or(spare).unwrap_or(1).min(MAX_WINDOW);
         Limits { message, window, proven: false, buf_size, buf_count, line }
     }
 
@@ -83,7 +87,8 @@ mod tests {
     #[test]
     fn what_the_unit_says_counts_and_silence_is_taken_carefully() {
         let said = limits(Some((2048, 4)), Mode::Application);
-        assert_eq!((said.message, said.window), (2044, 4));
+        assert_eq!((said.message, said.window), (2044, 3));
+        assert_eq!(limits(Some((1024, 1)), Mode::Recovery).window, 1);
         assert_eq!((limits(None, Mode::Application).message, limits(None, Mode::Application).window), (380, 1));
         assert_eq!(limits(None, Mode::Recovery).message, 508);
     }
