@@ -42,6 +42,13 @@ pub(super) struct OneDevice {
     device: Option<String>,
 }
 
+impl OneDevice {
+    /// The unit at `device`.
+    pub(super) fn named(device: String) -> OneDevice {
+        OneDevice { device: Some(device) }
+    }
+}
+
 /// Whether secrets go over the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Secrets {

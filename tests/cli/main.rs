@@ -5,8 +5,10 @@ mod support;
 
 mod demo;
 mod detect;
+mod faults;
 mod help;
 mod info;
 mod ledger;
 mod profile;
+mod runs;
 mod usage;

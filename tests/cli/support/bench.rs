@@ -55,7 +55,7 @@ impl Bench {
 
     /// The same with `--json`; its lines, and the code.
     pub fn json(&self, args: &[&str]) -> (Vec<Value>, i32) {
-        let ran = self.run(&[args, &["--json"]].concat());
+        let ran = self.run(&[&["--json"], args].concat());
         (ran.lines(), ran.code)
     }
 
