@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::result::Result as Answer;
 use std::time::Duration;
 
+use protocols::smp::message::codes::common::NO_MEMORY;
 use protocols::smp::message::{Refusal, Request};
 use protocols::smp::session::{Cause, Exchange, Failure, Limits as Bounds, Line, RetryPolicy, Session, Step};
 use protocols::smp::wire::Framing;
@@ -20,9 +21,9 @@ use crate::link::Link;
 const SEND_WITHIN: Duration = Duration::from_secs(100);
 /// How long a wait goes on before a look at the wish to stop.
 const LOOK_UP: Duration = Duration::from_millis(100);
-/// How often a unit that is busy is asked again, after how long each.
-const BUSY_TRIES: u32 = 20;
-const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// How often a unit without a free buffer is asked again, after how long each: it answers late what it holds.
+const FULL_TRIES: u32 = 5;
+const FULL_PAUSE: Duration = Duration::from_millis(100);
 /// Most that is taken in before the first question: what an earlier user left in the line.
 const STALE_MAX: usize = 1 << 16;
 /// After this much silence nothing more is expected of what was in flight.
@@ -110,7 +111,7 @@ impl Wire {
         op: &mut Op<'_>,
     ) -> Result<Answer<R::Reply, Refusal>> {
         let policy = self.paced(policy);
-        let mut busy = 0;
+        let mut full = 0;
         loop {
             let bounds = self.limits.bounds();
             let session = Exchange::new(&mut self.line, request.clone(), policy).within(bounds);
@@ -119,11 +120,11 @@ impl Wire {
             op.retries += sent.saturating_sub(1);
             match outcome {
                 Ok(reply) => return Ok(Ok(reply)),
-                Err(Ended::Refused(refusal)) if refusal.is_congestion() && busy < BUSY_TRIES => {
-                    busy += 1;
+                Err(Ended::Refused(refusal)) if refusal.is_common(NO_MEMORY) && full < FULL_TRIES => {
+                    full += 1;
                     op.retries += 1;
-                    debug!(name = R::NAME, %refusal, "the unit is busy, asking again");
-                    op.clock.sleep(within(BUSY_PAUSE, op));
+                    debug!(name = R::NAME, %refusal, "the unit has no buffer free, asking again");
+                    op.clock.sleep(within(FULL_PAUSE, op));
                 }
                 Err(Ended::Refused(refusal)) => return Ok(Err(refusal)),
                 Err(Ended::Error(error)) => return Err(error),

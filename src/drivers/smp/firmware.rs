@@ -59,6 +59,7 @@ impl Firmware for SmpDriver {
             .upload_image(target.id, content, op)
             .map_err(|error| error.while_doing(format!("writing slot {slot}")))?;
         self.compares |= upload.matched.is_some();
+        self.uploaded = Some(content.len());
         Ok(upload)
     }
 

@@ -12,10 +12,12 @@ use crate::error::{Error, Kind, Result};
 
 /// An application answers the reset, and goes on answering for a quarter of a second before it leaves.
 const SETTLE: Duration = Duration::from_millis(600);
-/// A restart with no image to move takes a second or two.
-const BACK: Duration = Duration::from_secs(30);
-/// MCUboot copying a slot of 1 MiB over slow flash takes this long at the worst.
-const BACK_AFTER_SWAP: Duration = Duration::from_secs(180);
+/// A restart takes a second or two, USB and a slow start of the application included ten.
+const BACK: Duration = Duration::from_secs(20);
+/// Bytes of an image that MCUboot moves a second at the worst: scratch swaps erase and write every sector three times.
+const MOVED_PER_SECOND: u64 = 8 << 10;
+/// What is moved when nothing is known of the image but that it waits.
+const LARGE_IMAGE: u64 = 1 << 20;
 /// `boot_mode` of the reset command: MCUboot's serial recovery.
 const BOOT_RECOVERY: u8 = 1;
 
@@ -52,7 +54,18 @@ impl Power for SmpDriver {
             (_, _) if self.survey.has(Group::IMAGE) => vec![Mode::Application, Mode::Recovery],
             _ => vec![Mode::Application],
         };
-        let within = if self.survey.has(Group::IMAGE) { BACK_AFTER_SWAP } else { BACK };
+        let within = BACK + Duration::from_secs(self.to_be_moved() / MOVED_PER_SECOND);
         Ok(Departure { to, settle: SETTLE, within, why: why.to_owned() })
+    }
+}
+
+impl SmpDriver {
+    /// Bytes that the bootloader has to move at the next restart.
+    fn to_be_moved(&self) -> u64 {
+        let waits = self.unit.firmware.iter().any(|slot| slot.is("pending") || slot.is("permanent"));
+        if !waits {
+            return 0;
+        }
+        self.uploaded.or_else(|| self.survey.writable.iter().filter_map(|slot| slot.room).max()).unwrap_or(LARGE_IMAGE)
     }
 }
