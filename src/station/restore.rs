@@ -115,7 +115,6 @@ fn check_unit(manifest: &Manifest, met: &Met, onto: Onto) -> Result<Vec<Consent>
         ("unit", &manifest.serial, &met.facts.serial, onto.other_unit, "--other-unit"),
     ];
     for (what, theirs, ours, allowed, flag) in facts {
-        // Two that do not say who they are may be one and the same, and may be not.
         if theirs == ours && theirs.is_some() {
             continue;
         }
@@ -123,6 +122,12 @@ fn check_unit(manifest: &Manifest, met: &Met, onto: Onto) -> Result<Vec<Consent>
             |text: &Option<String>| text.as_deref().map_or_else(|| "unknown".into(), |t| UnitText::new(t).to_string());
         let sentence = format!("the backup is of another {what}: {}, and this is {}", shown(theirs), shown(ours));
         if theirs == ours && what == "model" {
+            continue;
+        }
+        // Two that do not say who they are may be one and the same, and may be not: a person knows.
+        if theirs == ours && allowed == Allowed::No {
+            let say = "neither the backup nor this unit has a serial number, so nothing shows that it is the same unit";
+            consents.push(Consent { say: say.to_owned() });
             continue;
         }
         if allowed == Allowed::No {
