@@ -2,10 +2,11 @@
 
 use protocols::smp::Group;
 use protocols::smp::message::os::{DateTimeGet, OsInfo, PoolStatistics, TaskStatistics};
-use protocols::smp::message::{Refusal, Request, Text, statistics};
+use protocols::smp::message::{Refusal, Request, Text, shell::Execute, statistics};
 
 use super::SmpDriver;
 use super::exchange::QUICK;
+use super::text::plain;
 use crate::device::{Diagnosis, Diagnostics, Measurement, Op, UnitText};
 use crate::error::{Kind, Result};
 
@@ -33,6 +34,9 @@ impl Diagnostics for SmpDriver {
         self.pools(&mut found, op)?;
         if self.survey.has(Group::STATISTICS) {
             self.statistics(&mut found, op)?;
+        }
+        if self.survey.has(Group::SHELL) {
+            self.uptime(&mut found, op)?;
         }
         found.measurements.sort_by(|a, b| a.name.cmp(&b.name));
         found.measurements.dedup_by(|a, b| a.name == b.name);
@@ -114,6 +118,16 @@ impl SmpDriver {
         Ok(())
     }
 
+    /// SMP has no command for it, Zephyr's shell has.
+    fn uptime(&mut self, found: &mut Diagnosis, op: &mut Op<'_>) -> Result<()> {
+        let request = Execute { argv: vec!["kernel".to_owned(), "uptime".to_owned()] };
+        let Some(reply) = self.optional("kernel/uptime", &request, found, op)? else { return Ok(()) };
+        if reply.ret == 0 {
+            measure(found, "kernel/uptime".to_owned(), milliseconds(reply.output.raw()), Some("ms"));
+        }
+        Ok(())
+    }
+
     fn statistics(&mut self, found: &mut Diagnosis, op: &mut Op<'_>) -> Result<()> {
         let Some(list) = self.optional("statistics", &statistics::List {}, found, op)? else { return Ok(()) };
         for group in list.names.iter().take(MAX_ENTRIES) {
@@ -141,6 +155,12 @@ fn measure(found: &mut Diagnosis, name: String, value: Option<u64>, unit: Option
     }
 }
 
+/// Reads `Uptime: 5640 ms`.
+fn milliseconds(output: &str) -> Option<u64> {
+    let output = plain(output);
+    output.lines().find_map(|line| line.trim().strip_prefix("Uptime:")?.trim().strip_suffix("ms")?.trim().parse().ok())
+}
+
 /// A name as a part of a measurement's: what a unit may call its tasks is no part of a path or a terminal.
 fn word(name: &Text) -> String {
     const MAX_CHARS: usize = 64;
@@ -156,6 +176,12 @@ fn word(name: &Text) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_uptime_is_read_as_zephyr_writes_it() {
+        assert_eq!(milliseconds("\r\nUptime: 340 ms\r\n"), Some(340));
+        assert_eq!(milliseconds("Uptime: long"), None);
+    }
 
     #[test]
     fn a_name_from_a_unit_is_made_a_word() {

@@ -24,9 +24,7 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// How often a unit without a free buffer is asked again, after how long each: it answers late what it holds.
 const FULL_TRIES: u32 = 5;
 const FULL_PAUSE: Duration = Duration::from_millis(100);
-/// Most that is taken in before the first question: what an earlier user left in the line.
-const STALE_MAX: usize = 1 << 16;
-/// After this much silence nothing more is expected of what was in flight.
+/// After this much silence nothing more is expected of what is in the line; some units never fall silent.
 const QUIET: Duration = Duration::from_millis(50);
 const QUIET_WITHIN: Duration = Duration::from_millis(500);
 const READ_AT_ONCE: usize = 4096;
@@ -86,13 +84,12 @@ impl Wire {
 
     /// Takes in what is in the line already, so that it is not taken for an answer.
     pub(super) fn listen(&mut self, op: &Op<'_>) -> Result<()> {
-        let mut taken = 0;
+        let until = op.clock.now() + QUIET_WITHIN;
         let mut buf = [0; READ_AT_ONCE];
-        while taken < STALE_MAX {
+        while op.clock.now() < until {
             op.check()?;
-            match self.link.receiver.receive(&mut buf, QUIET)? {
-                0 => break,
-                count => taken += count,
+            if self.link.receiver.receive(&mut buf, within(QUIET, op))? == 0 {
+                break;
             }
         }
         self.line.reset();

@@ -19,9 +19,8 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::link::Link;
 
-/// Waits before the first question is asked again: a unit may still be starting, or swallow what follows half a line.
-const GREETING: [Duration; 4] =
-    [Duration::from_millis(500), Duration::from_millis(700), Duration::from_millis(1300), Duration::from_millis(2500)];
+/// The first question: a unit may still be starting, or swallow what follows half a line.
+const GREETING: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), 5);
 /// Groups that are asked for one by one at most.
 const MAX_GROUPS: u32 = 64;
 /// A path and a key that no unit has, to see how it says so.
@@ -112,26 +111,16 @@ pub(super) fn open(link: Link, options: &SmpOptions, op: &mut Op<'_>) -> Result<
 /// The first question, until it is answered: which sizes bound a message. A refusal is an answer too.
 fn greet(wire: &mut Wire, op: &mut Op<'_>) -> Result<std::result::Result<ParametersReply, Refusal>> {
     wire.listen(op)?;
-    let mut last = None;
-    for wait in GREETING {
-        match wire.ask(&Parameters {}, RetryPolicy::new(wait, 1), op) {
-            Ok(answer) => return Ok(answer),
-            Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
-                op.check()?;
-                last = Some(error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let tries = GREETING.len();
-    let address = wire.address().to_owned();
-    let kind = last.as_ref().map_or(Kind::TimedOut, Error::kind);
-    let error = Error::new(kind, format!("no unit that speaks SMP answers at {address} ({tries} tries)"))
-        .next("see that the unit runs, that this is its SMP port, and that the baud rate is right (`,baud=N`)");
-    Err(match last {
-        Some(cause) => error.because(cause),
-        None => error,
-    })
+    let error = match wire.ask(&Parameters {}, GREETING, op) {
+        Ok(answer) => return Ok(answer),
+        Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => error,
+        Err(error) => return Err(error),
+    };
+    op.check()?;
+    let sentence = format!("no unit that speaks SMP answers at {}", wire.address());
+    Err(Error::new(error.kind(), sentence)
+        .because(error)
+        .next("see that the unit runs, that this is its SMP port, and that the baud rate is right (`,baud=N`)"))
 }
 
 fn info(format: &str) -> OsInfo {
