@@ -18,7 +18,7 @@ use crate::profile::model::Resolved;
 use crate::profile::{self, Given, Prepared, Prompt};
 use crate::run::event::{Event, Listener};
 use crate::run::report::Report;
-use crate::station::{self, Met, Office, PortBay, Selector, Shift, World, fleet};
+use crate::station::{self, Met, Office, PortBay, Selector, Shift, Together, World, fleet};
 use crate::ui::{self, Asking, AtTerminal, Bars};
 
 /// The units of one command.
@@ -185,10 +185,13 @@ pub(super) fn execute_all(
     kind: RecordKind,
     units: Vec<Result<(Met, Resolved)>>,
 ) -> Result<Vec<Result<Report>>> {
+    let together = Together::of(units.iter().filter(|unit| unit.is_ok()).count());
     each(cx, display, units, |unit, listener| {
         let (met, resolved) = unit?;
         let label = met.label();
-        shift.execute(met, kind, &resolved, listener).map_err(|error| Failure::from(error).at(label))
+        together
+            .gather(|gate| shift.execute(met, kind, &resolved, listener, gate))
+            .map_err(|error| Failure::from(error).at(label))
     })
 }
 

@@ -55,6 +55,7 @@ impl<'a> Run<'a> {
         if !consents.is_empty() && !self.desk.person.consent(&self.label(), &consents)? {
             return Err(Error::new(Kind::Cancelled, "it was not meant").next("nothing was written"));
         }
+        self.desk.gate.pass()?;
         Ok(plan)
     }
 

@@ -45,6 +45,25 @@ pub struct Desk<'a> {
     pub listener: &'a dyn Listener,
     /// Who may stop it.
     pub cancel: &'a Cancel,
+    /// Passed before the first write.
+    pub gate: &'a dyn Gate,
+}
+
+/// What a run passes once its plan stands, before it writes: several runs of one command wait for each other here, so
+/// that what is found wrong with one is found before any of them writes.
+pub trait Gate: Sync {
+    /// Waits until the run may write.
+    ///
+    /// # Errors
+    /// `invalid` when it may not, because another run of the same command was refused.
+    fn pass(&self) -> crate::error::Result<()>;
+}
+
+/// Open to everyone.
+impl Gate for () {
+    fn pass(&self) -> crate::error::Result<()> {
+        Ok(())
+    }
 }
 
 /// What is to be done to one unit.

@@ -4,6 +4,7 @@ mod bay;
 #[cfg(test)]
 mod fake;
 pub mod fleet;
+mod gate;
 mod machine;
 mod met;
 mod office;
@@ -17,6 +18,7 @@ mod suit;
 mod watch;
 
 pub use bay::PortBay;
+pub use gate::Together;
 pub use machine::{Capture, Machine, World, signatures};
 pub use met::{Met, meet};
 pub use office::Office;

@@ -14,7 +14,7 @@ use crate::profile::model::Resolved;
 use crate::run::event::Listener;
 use crate::run::person::Person;
 use crate::run::report::Report;
-use crate::run::{self, Desk, Order};
+use crate::run::{self, Desk, Gate, Order};
 
 /// What all runs of one command share.
 pub struct Shift<'a> {
@@ -64,6 +64,7 @@ impl Shift<'_> {
             person: self.person,
             listener,
             cancel: self.cancel,
+            gate: &(),
         };
         run::plan(&address, &mut *met.driver, &order, desk)
     }
@@ -72,7 +73,14 @@ impl Shift<'_> {
     ///
     /// # Errors
     /// As [`run::execute`].
-    pub fn execute(&self, met: Met, kind: RecordKind, resolved: &Resolved, listener: &dyn Listener) -> Result<Report> {
+    pub fn execute(
+        &self,
+        met: Met,
+        kind: RecordKind,
+        resolved: &Resolved,
+        listener: &dyn Listener,
+        gate: &dyn Gate,
+    ) -> Result<Report> {
         let order = self.order(&met, kind, resolved);
         let (mut ledger, vault) = (self.office.ledger()?, self.office.vault()?);
         ledger.check_writable()?;
@@ -85,6 +93,7 @@ impl Shift<'_> {
             person: self.person,
             listener,
             cancel: self.cancel,
+            gate,
         };
         run::execute(&mut bay, driver, &order, desk)
     }

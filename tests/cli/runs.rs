@@ -255,3 +255,19 @@ fn a_profile_for_a_unit_that_was_just_met_applies_as_it_is() {
     assert_eq!((shown["type"].as_str(), shown["profile"]["format"].as_u64(), code), (Some("profile"), Some(1), 0));
     assert_eq!(bench.last(&["profile", "schema"]).0["type"], "schema");
 }
+
+#[test]
+fn what_is_wrong_with_one_unit_is_found_before_any_is_written() {
+    let bench = Bench::new();
+    // The second unit's buffers are too small for this key, which only its plan can tell.
+    bench.write("p.yaml", PROFILE.replace("here.local", &"x".repeat(200)));
+    let wide = Unit::start(&bench, "TH-1", &[]);
+    let narrow = Unit::start(&bench, "TH-2", &["--buf-size", "192"]);
+    let (lines, code) = bench.json(&["apply", "p.yaml", "-d", &wide.address(), "-d", &narrow.address()]);
+    assert_eq!(code, 2, "{lines:?}");
+    assert!(lines.iter().all(|line| line["type"] == "error"), "{lines:?}");
+    assert_eq!(bench.json(&["ledger", "list"]).0.len(), 0);
+    let (plan, _) = bench.last(&["plan", "p.yaml", "-d", &wide.address()]);
+    assert_eq!(plan["steps"][0]["action"], "write", "something was written to the other unit");
+    assert_eq!(bench.json(&["apply", "p.yaml", "-d", &wide.address()]).1, 0);
+}

@@ -105,6 +105,7 @@ impl Station {
             person: &person,
             listener: &listener,
             cancel: &self.cancel,
+            gate: &(),
         };
         let order = Order {
             kind: RecordKind::Run,
