@@ -1,8 +1,9 @@
 //! Measurements: statistics, tasks, memory pools, and what the unit says of its software.
 
 use protocols::smp::Group;
-use protocols::smp::message::os::{DateTimeGet, OsInfo, PoolStatistics, TaskStatistics};
+use protocols::smp::message::os::{DateTimeGet, OsInfo, Parameters, PoolStatistics, TaskStatistics};
 use protocols::smp::message::{Refusal, Request, Text, shell::Execute, statistics};
+use protocols::smp::session::RetryPolicy;
 
 use super::SmpDriver;
 use super::exchange::QUICK;
@@ -61,6 +62,10 @@ impl SmpDriver {
             }
             Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
                 op.check()?;
+                // One command may hang; a unit that answers nothing at all is not asked everything else.
+                if self.wire.ask(&Parameters {}, RetryPolicy::PROBE, op).is_err() {
+                    return Err(error);
+                }
                 found.missing.insert(name.to_owned(), error.to_string());
                 Ok(None)
             }

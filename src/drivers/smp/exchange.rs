@@ -186,8 +186,8 @@ pub(super) fn drive<S: Session>(
             Step::Send(bytes) => {
                 op.check()?;
                 trace!(bytes = bytes.len(), "request");
-                *sent += 1;
                 link.sender.send(&bytes, within(SEND_WITHIN, op))?;
+                *sent += 1;
             }
             Step::Noise(text) => trace!(%text, "noise"),
             Step::Progress(progress) => {

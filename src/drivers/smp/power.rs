@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use protocols::smp::Group;
 use protocols::smp::message::os::Reset;
-use protocols::smp::session::RetryPolicy;
+use protocols::smp::session::{Exchange, RetryPolicy};
 
 use super::SmpDriver;
+use super::exchange::{Ended, drive};
 use crate::device::{Departure, Mode, Op, Power};
 use crate::error::{Error, Kind, Result};
 
@@ -37,12 +38,13 @@ impl Power for SmpDriver {
             return Err(Error::new(Kind::Unsupported, format!("nothing brings this unit into mode {mode}")));
         }
         let boot_mode = (mode == Mode::Recovery).then_some(BOOT_RECOVERY);
-        let asked = self.wire.require(&Reset { force: None, boot_mode }, RetryPolicy::RESET, op);
-        match asked {
+        let mut sent = 0;
+        let session = Exchange::new(&mut self.wire.line, Reset { force: None, boot_mode }, RetryPolicy::RESET);
+        match drive(&mut self.wire.link, session, &mut sent, op) {
             Ok(_) => {}
             // A unit that left before its answer was through has done what it was told to.
-            Err(error) if error.kind() == Kind::Gone => {}
-            Err(error) => return Err(error.while_doing(format!("restarting into mode {mode}"))),
+            Err(Ended::Error(error)) if error.kind() == Kind::Gone && sent > 0 => {}
+            Err(ended) => return Err(ended.into_error("reset").while_doing(format!("restarting into mode {mode}"))),
         }
         let why = match mode {
             Mode::Recovery => "to start its recovery",

@@ -148,6 +148,11 @@ fn a_restart_whose_answer_never_came_is_a_restart() {
     let mut driver = bench.disturbed(&[cut]).unwrap();
     let departure = bench.op(|op| driver.power().unwrap().restart(crate::device::Mode::Application, op));
     assert!(departure.is_ok());
+    // What never got there is no restart.
+    let cut = Fault { direction: Direction::Out, at: At::Chunk(at), harm: Harm::Cut };
+    let mut driver = bench.disturbed(&[cut]).unwrap();
+    let departure = bench.op(|op| driver.power().unwrap().restart(crate::device::Mode::Application, op));
+    assert_eq!(departure.unwrap_err().kind(), Kind::Gone);
 }
 
 #[test]
@@ -198,6 +203,23 @@ fn no_answer_names_the_command_its_tries_and_its_time() {
     assert_eq!(error.kind(), Kind::TimedOut);
     let text = error.to_string();
     assert!(text.contains("read setting") && text.contains("sequence") && text.contains("3 tries"), "{text}");
+}
+
+#[test]
+fn a_unit_that_fell_silent_is_not_asked_everything_else() {
+    let bench = Bench::new();
+    let mut driver = bench.open();
+    bench.filter(|message| match super::bench::command(message) {
+        (0, 2) => super::bench::Verdict::Lose,
+        _ => super::bench::Verdict::Pass,
+    });
+    let found = bench.op(|op| driver.diagnostics().unwrap().measure(op)).unwrap();
+    assert!(found.missing["tasks"].contains("no reply"), "{:?}", found.missing);
+    assert!(found.measurements.iter().any(|measurement| measurement.name == "supply/mv"));
+    bench.filter(|_| super::bench::Verdict::Lose);
+    let start = bench.clock.now();
+    assert_eq!(bench.op(|op| driver.diagnostics().unwrap().measure(op)).unwrap_err().kind(), Kind::TimedOut);
+    assert!(bench.clock.now().saturating_since(start) < Duration::from_secs(15));
 }
 
 #[test]
