@@ -228,7 +228,8 @@ impl Get {
             secrets,
         };
         let named = single::Named { files: vec![self.path.clone()], ..single::Named::default() };
-        let report = work.run(cx, &office, None, |_, _, _| Ok(single::backup("get", named.clone(), None)))?;
+        let report = work
+            .run(cx, &office, None, |_, _, _| Ok(single::backup("get", named.clone(), Some(single::GOT.to_owned()))))?;
         match kept(&office, &report)? {
             Some(backup) if !backup.manifest.items.is_empty() => self.hand_over(cx, &office, &report, &backup),
             _ => Ok(bench::conclude(cx, &[Ok(report)])),

@@ -12,7 +12,7 @@ use crate::device::{Bay, Cancel, Departure, Driver, Op, Proof, Unit, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
 use crate::profile::model::Step;
-use crate::steps::Bench;
+use crate::steps::{Action, Bench};
 
 /// How long an uncommanded question to the unit may take in all, such as reading its serial number.
 const SMALL_TALK: Duration = Duration::from_secs(10);
@@ -51,6 +51,15 @@ impl<'a> Run<'a> {
         let plan = self.with_driver(None, None, self.desk.cancel, |driver, bench| {
             plan::make(resolved, driver, modes, &past, bench)
         })?;
+        if let Some(step) = plan.steps.iter().find(|step| step.action == Action::Ask)
+            && !self.desk.person.can_answer()
+        {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("step {} asks a person, and nobody can be asked", step.name),
+            )
+            .next("run it at a terminal, without --no-input; nothing was written"));
+        }
         let consents = plan.consents();
         if !consents.is_empty() && !self.desk.person.consent(&self.label(), &consents)? {
             return Err(Error::new(Kind::Cancelled, "it was not meant").next("nothing was written"));

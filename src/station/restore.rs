@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Met, Office};
+use super::{Met, Office, single};
 use crate::device::{Content, Level, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
 use crate::profile::model::{Body, FilesStep, Payload, Resolved, SettingsStep, Step};
 use crate::run::person::Consent;
 use crate::steps::evidence::StepOutcome;
-use crate::vault::{Backup, ItemKind, Manifest, Object};
+use crate::vault::{Backup, ItemKind, Manifest, Object, Vault};
 
 /// Onto which unit a backup may be put besides its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
         return Err(Error::new(Kind::Invalid, "the unit shows no serial number, so its latest backup is not known")
             .next("name the backup by its digest"));
     }
-    let backup = vault.find(name, serial)?;
+    let backup = if name == "latest" { latest(&vault, serial)? } else { vault.find(name, serial)? };
     let consents = check_unit(&backup.manifest, met, onto)?;
     let (mut files, mut settings) = (Vec::new(), Vec::new());
     for item in &backup.manifest.items {
@@ -82,6 +82,15 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     }
     let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
     Ok(Restoration { backup, resolved, consents })
+}
+
+/// The newest backup that somebody meant to take.
+fn latest(vault: &Vault, serial: Option<&str>) -> Result<Backup> {
+    let taken = vault.list(serial)?.into_iter().rfind(|backup| backup.manifest.label.as_deref() != Some(single::GOT));
+    taken.ok_or_else(|| {
+        let whose = serial.map_or_else(|| "in the vault".into(), |serial| format!("of {}", UnitText::new(serial)));
+        Error::new(Kind::Invalid, format!("there is no backup {whose}")).next("`hardwire backup` takes one")
+    })
 }
 
 /// What `plan` overwrites, when it overwrites anything: what the unit holds now is lost.

@@ -108,6 +108,9 @@ pub fn check_path(path: &str) -> Result<()> {
     Ok(())
 }
 
+/// The label of what `get` leaves in the vault: evidence of what was read, and no backup that anybody meant to take.
+pub const GOT: &str = "(get)";
+
 /// What a backup takes.
 #[derive(Debug, Clone, Default)]
 pub struct Named {

@@ -28,6 +28,11 @@ pub struct Question {
 
 /// Who answers. One person serves several runs, one question at a time.
 pub trait Person: Sync {
+    /// Whether questions can be put to anybody at all, known before anything is written.
+    fn can_answer(&self) -> bool {
+        true
+    }
+
     /// Whether all of `what` is meant, for this unit. `--yes` says so beforehand.
     ///
     /// # Errors

@@ -145,6 +145,10 @@ impl AtTerminal {
 }
 
 impl Person for AtTerminal {
+    fn can_answer(&self) -> bool {
+        self.asking == Asking::Terminal
+    }
+
     fn consent(&self, unit: &str, what: &[Consent]) -> Result<bool> {
         if self.meant || what.is_empty() {
             return Ok(true);

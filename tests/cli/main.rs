@@ -9,6 +9,7 @@ mod faults;
 mod help;
 mod info;
 mod ledger;
+mod person;
 mod profile;
 mod runs;
 mod usage;

@@ -1,7 +1,9 @@
 //! A station of its own for each test, and stand-in devices that end with it.
 
 mod bench;
+mod terminal;
 mod unit;
 
 pub use bench::{Bench, Ran};
+pub use terminal::Terminal;
 pub use unit::Unit;
