@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use protocols::smp::message::fs::{self, Hash, Status};
 use protocols::smp::session::RetryPolicy;
+use tracing::debug;
 
 use super::SmpDriver;
 use super::exchange::FLASH;
@@ -100,7 +101,15 @@ impl Files for SmpDriver {
             return self.write_nothing(path, content, op);
         }
         let from = self.beginning(path, content, op)?;
-        self.wire.upload_file(path, from, content, op)
+        match self.wire.upload_file(path, from, content, op) {
+            // To go on with a file a copy-on-write file system needs more room than to write it anew.
+            Err(error) if from > 0 && error.kind() == Kind::Refused => {
+                debug!(%error, from, "the unit would not go on with the file, beginning again");
+                op.retries += 1;
+                self.wire.upload_file(path, 0, content, op)
+            }
+            written => written,
+        }
     }
 }
 

@@ -135,6 +135,32 @@ fn a_file_goes_on_where_it_was_cut_off_and_only_if_it_is_the_same() {
 }
 
 #[test]
+fn a_file_that_cannot_be_gone_on_with_is_written_anew() {
+    use protocols::smp::message::{Message, Refusal, codes, encode_refusal, fs};
+    let bench = Bench::new();
+    let content = bytes(8000);
+    let mut driver = bench.open();
+    let files = driver.files().unwrap();
+    bench.op(|op| files.write("/lfs1/a", &content[..4000].to_vec(), op)).unwrap();
+    // As littlefs on Zephyr's native server: going on takes a block that is not there.
+    let mut began = false;
+    bench.filter(move |message| match command(message) {
+        (8, 0) if message[0] & 7 == 2 => {
+            let parsed = Message::parse(message).unwrap();
+            began |= parsed.request::<fs::Upload>().unwrap().off == 0;
+            let full = Refusal::group(protocols::smp::Group::FS, codes::fs::WRITE_FAILED);
+            if began { Verdict::Pass } else { Verdict::Answer(encode_refusal(&full, &parsed.header).unwrap()) }
+        }
+        _ => Verdict::Pass,
+    });
+    bench.op(|op| {
+        assert_eq!(files.write("/lfs1/a", &content, op).unwrap().resumed_at, 0);
+        let whole = files.digest("/lfs1/a", Algorithm::Sha256, None, op).unwrap();
+        assert_eq!(whole, Some(Digest::sha256(&content)));
+    });
+}
+
+#[test]
 fn an_empty_file_can_be_made_and_is_not_made_of_a_full_one() {
     let bench = Bench::new();
     let mut driver = bench.open();
