@@ -89,8 +89,10 @@ impl Context {
     pub(super) fn office(&self) -> Result<Office, Error> {
         let office = Office::open(root(), &*self.clock)?;
         for record in &office.recovered {
-            self.voice
-                .say(format_args!("note: run {} had been interrupted; sealed as record {}", record.run, record.digest));
+            self.voice.say(format_args!(
+                "note: an earlier run ({}) had left no record; it is now record {}",
+                record.run, record.digest
+            ));
         }
         Ok(office)
     }

@@ -206,3 +206,64 @@ fn a_shell_script_on_stdin_has_one_code() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).unwrap().contains("ID: 0x"));
 }
+
+#[test]
+fn a_setting_larger_than_the_unit_takes_is_refused_by_the_plan() {
+    let bench = Bench::new();
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    let value = "x".repeat(65_536);
+    let profile = format!(
+        "format: 1\nname: t\nversion: 1.0.0\nmatch: {{ model: thermostat }}\nsteps:\n  - settings: {{ set: {{ a/b: {value} }} }}\n"
+    );
+    bench.write("p.yaml", profile);
+    let (line, code) = bench.last(&["apply", "p.yaml", "-d", &unit.address()]);
+    assert_eq!((line["kind"].as_str(), code), (Some("invalid"), 2), "{line}");
+}
+
+#[test]
+fn firmware_that_flash_spoiled_never_passes_and_what_runs_is_named() {
+    use protocols::mcuboot::{ImageBuilder, Version};
+    let bench = Bench::new();
+    let version = Version { major: 2, minor: 0, revision: 0, build: 0 };
+    bench.write("new", ImageBuilder::new(version).build(&[7; 6000]).unwrap());
+    let unit = Unit::start(&bench, "TH-1", &["--fault", "lose-byte"]);
+    let (run, code) = bench.last(&["flash", "new", "-d", &unit.address()]);
+    assert_eq!((run["outcome"].as_str(), code), (Some("fail"), 4), "{run}");
+    let item = &run["steps"][0]["items"][0];
+    assert!(item["expected"].is_string() && item["observed"].is_string(), "{run}");
+    let running = run["firmware"].as_array().unwrap().iter().find(|slot| slot["slot"] == "primary").unwrap();
+    assert_eq!(running["version"], "1.0.0");
+}
+
+/// A station whose disk takes no file longer than `blocks` of 512 bytes.
+#[cfg(target_os = "linux")]
+fn put_with_small_disk(bench: &Bench, unit: &Unit, blocks: u32) -> Ran {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let hardwire = bench.command(&[]);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &script, "sh"]).arg(hardwire.get_program());
+    shell.args(["put", "a", "/lfs1/f", "--json", "-d", &unit.address()]);
+    shell.env_clear().env("HARDWIRE_HOME", bench.path("home")).current_dir(bench.folder());
+    Ran::of(&mut shell, bench.folder())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_at_the_station_is_a_storage_error_and_the_record_is_not_lost() {
+    let bench = Bench::new();
+    bench.write("a", "content");
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    for blocks in [0, 2, 16, 64, 96] {
+        let before = bench.json(&["ledger", "list"]).0.len();
+        let ran = put_with_small_disk(&bench, &unit, blocks);
+        let last = ran.lines().pop().unwrap();
+        let after = bench.json(&["ledger", "list"]).0.len();
+        match ran.code {
+            6 => assert!(last["kind"] == "storage" && last["next"].is_string(), "{blocks}: {last}"),
+            0 => assert_eq!(after, before + 1),
+            code => panic!("{blocks} blocks: exit {code}: {last}"),
+        }
+        assert!(last["type"] != "run" || after == before + 1, "{blocks}: PASS was shown and nothing stored");
+        assert_eq!(bench.json(&["ledger", "verify"]).1, 0);
+    }
+}

@@ -271,3 +271,31 @@ fn what_is_wrong_with_one_unit_is_found_before_any_is_written() {
     assert_eq!(plan["steps"][0]["action"], "write", "something was written to the other unit");
     assert_eq!(bench.json(&["apply", "p.yaml", "-d", &wide.address()]).1, 0);
 }
+
+#[test]
+fn firmware_is_run_before_it_passes_and_a_downgrade_must_be_meant() {
+    use protocols::mcuboot::{ImageBuilder, Version};
+    let bench = Bench::new();
+    for (name, major) in [("old", 0), ("new", 2)] {
+        let version = Version { major, minor: 5, revision: 0, build: 0 };
+        bench.write(name, ImageBuilder::new(version).build(&[major; 6000]).unwrap());
+    }
+    let unit = Unit::start(&bench, "TH-1", &["--recovery"]);
+    let device = unit.address();
+    let flash = |args: &[&str]| bench.last(&[&["flash", "-d", &device], args].concat());
+    let (run, code) = flash(&["new"]);
+    assert_eq!((run["level"].as_str(), code), (Some("booted"), 0), "{run}");
+    assert_eq!(run["firmware"][0]["version"], "2.5.0");
+    assert_eq!(flash(&["new"]).0["steps"][0]["outcome"], "already");
+    let (line, code) = flash(&["old"]);
+    assert_eq!((line["kind"].as_str(), code), (Some("invalid"), 2), "{line}");
+    assert_eq!(flash(&["old", "--yes"]).1, 0);
+
+    let (run, code) = bench.last(&["reboot", "recovery", "-d", &device]);
+    assert_eq!((run["mode"].as_str(), code), (Some("recovery"), 0), "{run}");
+    let (run, code) = flash(&["new"]);
+    assert_eq!((run["level"].as_str(), code), (Some("link"), 0), "nothing more can be proven in recovery: {run}");
+    assert_eq!(bench.last(&["console", "-d", &device, "--", "help"]).1, 2);
+    assert_eq!(bench.last(&["reboot", "-d", &device]).0["mode"], "application");
+    assert_eq!(flash(&["new"]).0["steps"][0]["outcome"], "already");
+}
