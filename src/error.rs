@@ -67,6 +67,7 @@ pub struct Error {
     kind: Kind,
     sentence: String,
     next: Option<String>,
+    absent: bool,
     source: Option<Cause>,
 }
 
@@ -77,7 +78,19 @@ impl Error {
     /// A failure of `kind`; `sentence` says what was being done or what is wrong, without its cause.
     #[must_use]
     pub fn new(kind: Kind, sentence: impl Into<String>) -> Error {
-        Error { kind, sentence: sentence.into(), next: None, source: None }
+        Error { kind, sentence: sentence.into(), next: None, absent: false, source: None }
+    }
+
+    /// Nothing is there, or that is known of it: `gone` that never was, rather than went away.
+    #[must_use]
+    pub fn absent(sentence: impl Into<String>) -> Error {
+        Error { absent: true, ..Error::new(Kind::Gone, sentence) }
+    }
+
+    /// Whether nothing was there to begin with.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.absent
     }
 
     /// The same with the cause underneath.
@@ -97,7 +110,13 @@ impl Error {
     /// This failure as the cause of a wider one of the same kind.
     #[must_use]
     pub fn while_doing(self, sentence: impl Into<String>) -> Error {
-        Error { kind: self.kind, sentence: sentence.into(), next: None, source: Some(Box::new(self)) }
+        Error {
+            kind: self.kind,
+            sentence: sentence.into(),
+            next: None,
+            absent: self.absent,
+            source: Some(Box::new(self)),
+        }
     }
 
     /// The kind, to branch on.

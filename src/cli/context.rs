@@ -146,9 +146,9 @@ impl Context {
 
 /// A unit that could not even be opened: when nothing is there, that is "no such unit" rather than "went away".
 pub(super) fn not_there(error: Error) -> Failure {
-    let gone = error.kind() == Kind::Gone;
+    let absent = error.is_absent();
     let failure = Failure::from(error);
-    if gone { failure.no_such_unit() } else { failure }
+    if absent { failure.no_such_unit() } else { failure }
 }
 
 fn one_target(device: &OneDevice, world: &dyn World) -> Result<Target> {

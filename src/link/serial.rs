@@ -70,11 +70,11 @@ fn not_opened(address: &str, error: io::Error) -> Error {
         Some(Errno::ENOTTY | Errno::EISDIR) => {
             (Kind::Invalid, format!("{address} is no serial port"), "name one that `hardwire detect` lists")
         }
-        _ => (
-            Kind::Gone,
-            format!("{address} could not be opened"),
-            "see that the unit is plugged in and that `hardwire detect` lists it",
-        ),
+        _ => {
+            return Error::absent(format!("{address} could not be opened"))
+                .because(error)
+                .next("see that the unit is plugged in and that `hardwire detect` lists it");
+        }
     };
     Error::new(kind, sentence).because(error).next(next)
 }

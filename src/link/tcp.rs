@@ -16,14 +16,14 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(super) fn open(host: &str, port: u16, clock: &Arc<dyn Clock>) -> Result<Link> {
     let address = Address::Tcp { host: host.to_owned(), port }.to_string();
     let stream = connect(host, port, &**clock).map_err(|error| {
-        let kind = match error.kind() {
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => Kind::TimedOut,
-            ErrorKind::PermissionDenied => Kind::NotPermitted,
-            _ => Kind::Gone,
-        };
-        Error::new(kind, format!("no connection to {address}"))
-            .because(error)
-            .next("see that the serial server or emulator runs, and that host and port are right")
+        let sentence = format!("no connection to {address}");
+        match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::new(Kind::TimedOut, sentence),
+            ErrorKind::PermissionDenied => Error::new(Kind::NotPermitted, sentence),
+            _ => Error::absent(sentence),
+        }
+        .because(error)
+        .next("see that the serial server or emulator runs, and that host and port are right")
     })?;
     Ok(polled::link(stream, None, address, clock))
 }

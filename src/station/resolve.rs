@@ -55,7 +55,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
             (tty(found), Some(found))
         }
         Place::Bay(bay) => {
-            return Err(Error::new(Kind::Gone, format!("this station has no bay {bay}: it has no bay map yet"))
+            return Err(Error::absent(format!("this station has no bay {bay}: it has no bay map yet"))
                 .next("name the unit by its port, as `hardwire detect` lists it"));
         }
     };
@@ -87,7 +87,7 @@ pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &d
     };
     let targets: Vec<Target> = world.ports().into_iter().filter(|found| fits(found)).map(target).collect();
     if targets.is_empty() {
-        return Err(Error::new(Kind::Gone, "no unit was named, and none is known by its USB identity")
+        return Err(Error::absent("no unit was named, and none is known by its USB identity")
             .next("name its port with -d, as in `-d tty:/dev/ttyUSB0`; `hardwire detect` lists the ports"));
     }
     Ok(targets)
@@ -128,7 +128,7 @@ fn check_driver(driver: Option<&str>, world: &dyn World) -> Result<()> {
 fn one<'a>(found: &[&'a Found], what: &str) -> Result<&'a Found> {
     match found {
         [one] => Ok(*one),
-        [] => Err(Error::new(Kind::Gone, format!("no serial port {what}")).next(
+        [] => Err(Error::absent(format!("no serial port {what}")).next(
             "`hardwire detect` lists what is there; a port without USB does not tell whose it is: name it with tty:",
         )),
         several => {
