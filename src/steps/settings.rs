@@ -2,7 +2,7 @@
 
 use super::evidence::{Item, StepOutcome};
 use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed};
-use crate::device::{Capability, Driver, Level, Progress};
+use crate::device::{Capability, Driver, Level, Mode, Progress};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::SettingsStep;
@@ -20,6 +20,11 @@ impl StepKind for SettingsStep {
 
     fn bytes(&self) -> u64 {
         self.set.iter().map(|(_, value)| value.content.len()).sum()
+    }
+
+    /// A unit may keep a deleted value in memory until it restarts, and only then can its absence be seen.
+    fn restarts(&self) -> Option<Mode> {
+        (!self.delete.is_empty()).then_some(Mode::Application)
     }
 
     fn reaches(&self, levels: &[Level]) -> Vec<Level> {
@@ -73,7 +78,7 @@ impl StepKind for SettingsStep {
         observed.why = if differ.is_empty() {
             "every value is what it should be".to_owned()
         } else {
-            format!("{} differs", listed(&differ))
+            format!("not as it should be: {}", listed(&differ))
         };
         Ok(observed)
     }
@@ -81,10 +86,13 @@ impl StepKind for SettingsStep {
     fn execute(
         &self,
         driver: &mut dyn Driver,
-        _: Stage,
+        stage: Stage,
         observed: &Observed,
         bench: &mut Bench<'_, '_>,
     ) -> Result<Effect> {
+        if stage != Stage::First {
+            return Ok(Effect::default());
+        }
         let settings = driver.settings().ok_or_else(|| lacking(Capability::Settings))?;
         let holds =
             |key: &str| observed.items.iter().any(|item| item.path == key && item.outcome == StepOutcome::Already);
@@ -101,6 +109,13 @@ impl StepKind for SettingsStep {
             settings.delete(key, bench.op)?;
         }
         settings.save(bench.op)?;
+        let mut lingers = false;
+        for key in &self.delete {
+            lingers |= settings.read(key, bench.op)?.is_some();
+        }
+        if let Some(power) = driver.power().filter(|_| lingers) {
+            effect.away = Some((power.restart(Mode::Application, bench.op)?, Stage::Returned));
+        }
         Ok(effect)
     }
 }

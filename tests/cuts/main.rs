@@ -5,82 +5,101 @@ mod bench;
 #[path = "../devices/support/mod.rs"]
 mod support;
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
 use bench::{Bench, undisturbed};
 use serde_json::Value;
+use support::process::Background;
+use support::station::Said;
 
-/// Tests run side by side, so the cuts are dealt out to several of them.
-const SHARES: u32 = 4;
+/// Units that are cut at once: most of the time they, or the station, wait.
+const BENCHES: usize = 6;
 
-/// Cuts the power at every request of this share, each on a fresh unit, until an apply is not reached by its cut.
-fn cut_at_every_request(fault: &str, share: u32) {
-    let model = undisturbed();
-    let mut cuts = 0;
-    for request in (1..).filter(|n| n % SHARES == share) {
-        let bench = Bench::new(&model.profile);
-        let mut unit = bench.power(&["--fault", &format!("{fault}:{request}")]);
-        let first = bench.apply();
-        if unit.ended().is_none() {
-            assert_eq!(first.code, 0, "{fault}:{request} was not reached: {first:#?}");
-            break;
+/// Calls `cut` with 1, 2, 3… on several benches at once, until one says that it came too late; how many did not.
+fn at_every(cut: impl Fn(u32) -> bool + Sync) -> u32 {
+    let (next, late) = (AtomicU32::new(1), AtomicBool::new(false));
+    let done = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..BENCHES {
+            scope.spawn(|| {
+                while !late.load(Ordering::SeqCst) {
+                    if cut(next.fetch_add(1, Ordering::SeqCst)) {
+                        done.fetch_add(1, Ordering::SeqCst);
+                    } else {
+                        late.store(true, Ordering::SeqCst);
+                    }
+                }
+            });
         }
-        cuts += 1;
-        // What was cut after the last proof had been read is a pass, and a true one.
-        let began = first.lines.iter().any(|line| line["type"] == "run");
-        if first.code != 0 {
-            assert_eq!(first.code, 7, "{fault}:{request}: {first:#?}");
-        }
-        let _unit = bench.power(&[]);
-        let again = bench.apply().exits(0);
-        bench.is_as(model, &again, &format!("{fault}:{request}"));
-        let mut expected = vec![if first.code == 0 { "pass" } else { "error" }; usize::from(began)];
-        expected.push("pass");
-        assert_eq!(bench.recorded(), expected, "{fault}:{request}");
-    }
-    assert!(cuts >= 10, "only {cuts} cuts in share {share}");
+    });
+    done.into_inner()
 }
 
-/// Kills the station at the event numbered so, counted from 1, until a run is not reached by it.
-fn kill_at_every_event(share: u32) {
+/// Whether the cut was reached. The unit's end may be seen a moment later than that of its line.
+fn lost_power(unit: &mut Background, said: &Said) -> bool {
+    let until = Instant::now() + Duration::from_secs(if said.code == 0 { 0 } else { 5 });
+    while unit.ended().is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    unit.ended().is_some()
+}
+
+/// Cuts the power at every request, each on a fresh unit, until an apply is not reached by its cut.
+fn cut_at_every_request(fault: &str) {
     let model = undisturbed();
-    let mut killed = 0;
-    for number in (1..).filter(|n| n % SHARES == share) {
+    let cuts = at_every(|request| {
+        let cut = format!("{fault}:{request}");
+        let bench = Bench::new(&model.profile);
+        let mut unit = bench.power(&["--fault", &cut]);
+        let first = bench.apply();
+        if !lost_power(&mut unit, &first) {
+            assert_eq!(first.code, 0, "{cut} was not reached: {first:#?}");
+            return false;
+        }
+        // What was cut after the last proof had been read is a pass, and a true one.
+        assert!(matches!(first.code, 0 | 7), "{cut}: {first:#?}");
+        let _unit = bench.power(&[]);
+        let again = bench.apply().exits(0);
+        bench.is_as(model, &again, &cut);
+        let began = first.lines.iter().any(|line| line["type"] == "run");
+        let mut expected = vec![if first.code == 0 { "pass" } else { "error" }; usize::from(began)];
+        expected.push("pass");
+        assert_eq!(bench.recorded(), expected, "{cut}");
+        true
+    });
+    assert!(cuts >= 50, "only {cuts} cuts");
+}
+
+#[test]
+fn power_cut_before_every_request_is_stored() {
+    cut_at_every_request("cut-request");
+}
+
+#[test]
+fn power_cut_before_every_request_is_answered() {
+    cut_at_every_request("cut-answer");
+}
+
+#[test]
+fn station_killed_at_every_event() {
+    let model = undisturbed();
+    let killed = at_every(|number| {
         let bench = Bench::new(&model.profile);
         let _unit = bench.power(&[]);
-        let Some(event) = bench.apply_until_event(number) else { break };
-        killed += 1;
+        let Some(event) = bench.apply_until_event(number) else { return false };
         let again = bench.apply().exits(0);
         bench.is_as(model, &again, &format!("killed at {event}"));
-        let recorded = bench.recorded();
         // A station killed between its last event and its end had already sealed the record.
         let whole = event["event"] == "run-finished";
-        assert_eq!(recorded, [if whole { "pass" } else { "error" }, "pass"], "killed at {event}");
+        assert_eq!(bench.recorded(), [if whole { "pass" } else { "error" }, "pass"], "killed at {event}");
         if !whole {
             let first = &bench.records()[0]["statement"]["predicate"];
             assert_eq!(first["error"]["kind"], "interrupted", "killed at {event}: {first:#}");
         }
-    }
-    assert!(killed >= 2, "only {killed} events in share {share}");
-}
-
-macro_rules! shares {
-    ($($name:ident: $body:expr;)*) => {
-        $(#[test] fn $name() { $body })*
-    };
-}
-
-shares! {
-    power_cut_before_storing_0: cut_at_every_request("cut-request", 0);
-    power_cut_before_storing_1: cut_at_every_request("cut-request", 1);
-    power_cut_before_storing_2: cut_at_every_request("cut-request", 2);
-    power_cut_before_storing_3: cut_at_every_request("cut-request", 3);
-    power_cut_after_storing_0: cut_at_every_request("cut-answer", 0);
-    power_cut_after_storing_1: cut_at_every_request("cut-answer", 1);
-    power_cut_after_storing_2: cut_at_every_request("cut-answer", 2);
-    power_cut_after_storing_3: cut_at_every_request("cut-answer", 3);
-    station_killed_0: kill_at_every_event(0);
-    station_killed_1: kill_at_every_event(1);
-    station_killed_2: kill_at_every_event(2);
-    station_killed_3: kill_at_every_event(3);
+        true
+    });
+    assert!(killed >= 10, "only {killed} events");
 }
 
 #[test]
@@ -90,7 +109,7 @@ fn power_cut_in_the_middle_of_a_write() {
         let bench = Bench::new(&model.profile);
         let mut unit = bench.power(&["--fault", &format!("cut-byte:{byte}")]);
         let first = bench.apply();
-        if unit.ended().is_none() {
+        if !lost_power(&mut unit, &first) {
             assert!(byte > 16_000, "cut-byte:{byte} was not reached: {first:#?}");
             continue;
         }
