@@ -89,13 +89,12 @@ impl Stage {
         let fixed =
             ["stub", "smp", "--json", "--until-stdin-ends", "--state", &state, "--link", &link, "--serial", &serial];
         let line = ["--baud", "921600", "--buf-size", "2048"];
-        let mut child = self
-            .command(&[&fixed[..], &line, options].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(no_stage)?;
+        let mut command = self.command(&[&fixed[..], &line, options].concat());
+        // Ctrl-C is for the command at work: a unit that left at the same moment would be a second misfortune.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(no_stage)?;
         let mut ready = String::new();
         let out = child.stdout.take();
         self.units.push(Unit { child, address: format!("tty:./{link}") });
