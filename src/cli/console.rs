@@ -1,10 +1,11 @@
 //! `hardwire console`.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::bench::Display;
 use super::context::{Context, OneDevice, Secrets};
 use super::exit::Exit;
 use super::report::{Outcome, Result};
@@ -41,26 +42,37 @@ impl Console {
     pub(super) fn run(&self, cx: &Context) -> Outcome {
         let bay = cx.bay(&self.device, Secrets::None)?;
         let address = bay.address().to_owned();
+        let interactive = std::io::stdin().is_terminal() && cx.may_ask();
+        let person = Display::of(cx).person(cx, false);
         cx.with_unit(bay, |driver, op| {
             if !self.command.is_empty() {
                 return one(cx, &address, &self.command.join(" "), driver, op);
             }
             let mut worst = Exit::PASSED;
-            let interactive = std::io::stdin().is_terminal();
             loop {
-                if interactive {
-                    eprint!("{} ", prompt(driver, &address));
-                }
-                let mut line = String::new();
-                let read = std::io::stdin().lock().read_line(&mut line);
-                let read = read.map_err(|cause| Error::new(Kind::Invalid, "stdin cannot be read").because(cause))?;
-                op.check()?;
-                match line.trim() {
-                    _ if read == 0 => return Ok(worst),
+                let line = if interactive {
+                    person.ask(&prompt(driver, &address), None, &cx.cancel)
+                } else {
+                    person.next_line(&cx.cancel)
+                };
+                let line = match line {
+                    // Ctrl-C is one way of leaving a prompt.
+                    Err(error) if interactive && error.kind() == Kind::Cancelled => return Ok(worst),
+                    line => line?,
+                };
+                let Some(line) = line else { return Ok(worst) };
+                match line.as_str() {
                     "" => {}
                     "exit" if interactive => return Ok(worst),
                     command => {
-                        let exit = one(cx, &address, command, driver, op)?;
+                        let exit = match one(cx, &address, command, driver, op) {
+                            // The unit is there and said no: the person may try something else.
+                            Err(error) if interactive && matches!(error.kind(), Kind::Refused | Kind::Invalid) => {
+                                cx.voice.failure(&error.into());
+                                Exit::UNIT_FAILED
+                            }
+                            exit => exit?,
+                        };
                         // At a prompt a person sees what failed; a script has only the code.
                         if !interactive && exit != Exit::PASSED {
                             worst = exit;

@@ -152,3 +152,65 @@ fn listed<'a>(address: &Address, ports: &'a [Found]) -> Option<&'a Found> {
     let real = path.canonicalize().unwrap_or_else(|_| path.clone());
     ports.iter().find(|found| found.path() == Some(&real))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Script;
+    use super::*;
+    use crate::detect::{self, Usb};
+
+    fn bench() -> Script {
+        let mut script = Script::new(&[]);
+        script.ports = [("a", "1-1", "0001"), ("b", "1-2.3", "TH-7"), ("c", "1-4", "0001")]
+            .into_iter()
+            .map(|(name, port, serial)| {
+                let mut found = detect::named(format!("tty:/dev/{name}"));
+                let usb = Usb { id: "2fe3:0100".into(), serial: Some(serial.into()), port: Some(port.into()) };
+                found.usb = Some(usb);
+                found
+            })
+            .collect();
+        script
+    }
+
+    fn find(text: &str) -> Result<Target> {
+        resolve(&text.parse().unwrap(), &[("baud", "9600".into()), ("window", "1".into())], &bench())
+    }
+
+    #[test]
+    fn a_unit_is_found_by_serial_number_and_by_usb_port() {
+        for text in ["serial:TH-7", "TH-7", "usb:1-2.3", "tty:/dev/b"] {
+            let target = find(text).unwrap();
+            assert_eq!(target.address.to_string(), "tty:/dev/b", "{text}");
+            assert_eq!((target.usb.as_deref(), target.usb_id.as_deref()), (Some("1-2.3"), Some("2fe3:0100")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_that_several_clones_share_names_none_of_them() {
+        let error = find("0001").unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(error.to_string().contains("tty:/dev/a, tty:/dev/c"), "{error}");
+        for text in ["TH-8", "usb:2-1", "bay:1"] {
+            assert!(find(text).unwrap_err().is_absent(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_gives_wins_over_what_a_profile_says() {
+        let target = find("TH-7").unwrap();
+        assert_eq!((target.serial.baud.get(), target.options["window"].as_str()), (9600, "1"));
+        let target = find("TH-7,baud=921600,window=4").unwrap();
+        assert_eq!((target.serial.baud.get(), target.options["window"].as_str()), (921_600, "4"));
+    }
+
+    #[test]
+    fn several_that_fit_are_listed_and_none_is_taken() {
+        let fits = |found: &Found| found.usb.as_ref().is_some_and(|usb| usb.id == "2fe3:0100");
+        let targets = resolve_any(fits, &[], &bench()).unwrap();
+        assert_eq!(targets.len(), 3);
+        let error = only_one(targets).unwrap_err();
+        assert!(error.kind() == Kind::Invalid && error.to_string().contains("tty:/dev/b"), "{error}");
+        assert!(resolve_any(|_| false, &[], &bench()).unwrap_err().is_absent());
+    }
+}

@@ -1,6 +1,6 @@
 //! Asks the person at the terminal, one question at a time, with the progress bars out of the way.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use crate::run::person::{Consent, Person, Question};
 
 /// How often a wait for an answer looks for a request to stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The longest line that is taken, in bytes.
+const MAX_LINE: usize = 1 << 20;
 
 /// Whether somebody can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +42,15 @@ pub struct AtTerminal {
     meant: bool,
     screen: Option<MultiProgress>,
     clock: Arc<dyn Clock>,
-    turn: Mutex<()>,
+    /// What was typed and not asked for yet. Who holds it is the one who asks.
+    typed: Mutex<Vec<u8>>,
 }
 
 impl AtTerminal {
     /// The person at this terminal; `meant` says beforehand what they would say to every request for consent.
     #[must_use]
     pub fn new(asking: Asking, meant: bool, screen: Option<MultiProgress>, clock: Arc<dyn Clock>) -> AtTerminal {
-        AtTerminal { asking, meant, screen, clock, turn: Mutex::new(()) }
+        AtTerminal { asking, meant, screen, clock, typed: Mutex::new(Vec::new()) }
     }
 
     /// Asks for one line; `None` when the input ended.
@@ -58,21 +62,46 @@ impl AtTerminal {
     }
 
     fn ask_with(&self, echo: Echo, prompt: &str, deadline: Option<Moment>, cancel: &Cancel) -> Result<Option<String>> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = || {
             eprint!("{prompt} ");
             let _ = io::stderr().flush();
             #[cfg(unix)]
             let _unseen = (echo == Echo::Hidden).then(unseen::Unseen::begin);
-            self.wait_for_line(deadline, cancel)?;
-            let mut line = String::new();
-            let read = io::stdin().lock().read_line(&mut line);
-            let read = read.map_err(|cause| Error::new(Kind::Invalid, "the answer cannot be read").because(cause))?;
-            Ok((read > 0).then(|| line.trim().to_owned()))
+            self.read_line(&mut typed, deadline, cancel)
         };
         match &self.screen {
             Some(screen) => screen.suspend(read),
             None => read(),
+        }
+    }
+
+    /// One line of stdin, whatever it is connected to, without a prompt; `None` when it ended.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    pub fn next_line(&self, cancel: &Cancel) -> Result<Option<String>> {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read_line(&mut typed, None, cancel)
+    }
+
+    /// A blocking read would not hear of a request to stop, so stdin is only read when there is something.
+    fn read_line(&self, typed: &mut Vec<u8>, deadline: Option<Moment>, cancel: &Cancel) -> Result<Option<String>> {
+        // As large as the buffer of std's stdin, which is then never filled behind our back.
+        let mut buf = [0; 8192];
+        loop {
+            if let Some(end) = typed.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = typed.drain(..=end).collect();
+                return Ok(Some(String::from_utf8_lossy(&line).trim().to_owned()));
+            }
+            self.wait_for_input(deadline, cancel)?;
+            let read = io::stdin().lock().read(&mut buf);
+            match read.map_err(|cause| Error::new(Kind::Invalid, "the answer cannot be read").because(cause))? {
+                0 if typed.is_empty() => return Ok(None),
+                0 => typed.push(b'\n'),
+                _ if typed.len() > MAX_LINE => return Err(Error::new(Kind::Invalid, "the line is too long")),
+                n => typed.extend_from_slice(&buf[..n]),
+            }
         }
     }
 
@@ -104,7 +133,7 @@ impl AtTerminal {
     }
 
     #[cfg(unix)]
-    fn wait_for_line(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
+    fn wait_for_input(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         use std::os::fd::AsFd;
 
@@ -122,7 +151,7 @@ impl AtTerminal {
     }
 
     #[cfg(not(unix))]
-    fn wait_for_line(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
+    fn wait_for_input(&self, deadline: Option<Moment>, cancel: &Cancel) -> Result<()> {
         self.check(deadline, cancel)
     }
 

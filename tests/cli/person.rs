@@ -78,3 +78,17 @@ fn bars_show_the_step_and_the_verdict_stays() {
     assert_eq!(terminal.end(), Some(0), "{}", terminal.shown);
     assert!(terminal.shown.contains("PASS") && terminal.shown.contains("RECORD"), "{}", terminal.shown);
 }
+
+#[test]
+fn a_shell_on_the_unit_has_a_prompt_and_ctrl_c_leaves_it() {
+    let bench = Bench::new();
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    let mut terminal = Terminal::start(&bench, &["console", "-d", &unit.address()]);
+    terminal.answer("TH-1>", "kernel version");
+    assert!(terminal.sees("Zephyr version"), "{}", terminal.shown);
+    terminal.answer("TH-1>", "nonsense");
+    assert!(terminal.sees("not found"), "{}", terminal.shown);
+    assert!(terminal.sees("TH-1>"), "{}", terminal.shown);
+    terminal.interrupt();
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.shown);
+}

@@ -42,6 +42,12 @@ impl Terminal {
         self.screen.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    }
+
     /// Reads to the end; the code.
     pub fn end(&mut self) -> Option<i32> {
         self.sees("\0 never shown");
