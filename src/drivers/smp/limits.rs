@@ -40,9 +40,9 @@ impl Limits {
             Framing::Console(line) => (buf - CONSOLE_OVERHEAD, Some(line.bytes())),
             Framing::Raw => (buf, None),
         };
-        // One buffer is left for the answer that the unit is making: Zephyr takes it from the same pool. With as many
-        // requests as buffers it refuses the first for want of memory, and where the first one is slow it crashes
-        // (seen with Zephyr 4.4.0, `buf_count` 4, and a shell command with three requests behind it).
+        // One buffer is left for the answer that the unit is making, which Zephyr takes from the same pool. A request
+        // that then finds the pool empty is not merely lost: Zephyr 4.4 resets the buffer before it looks whether it got
+        // one (`mcumgr_serial_process_frag`), and crashes. Seen with `buf_count` 4, a slow command, and three more.
         let spare = buf_count.map(|count| (count - 1).max(1));
         let window = options.window.or(spare).unwrap_or(1).min(MAX_WINDOW);
         Limits { message, window, proven: false, buf_size, buf_count, line }
