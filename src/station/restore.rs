@@ -54,11 +54,7 @@ pub struct Restoration {
 pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result<Restoration> {
     let vault = office.vault()?;
     let serial = met.facts.serial.as_deref().filter(|_| onto.other_unit == Allowed::No);
-    if name == "latest" && onto.other_unit == Allowed::No && serial.is_none() {
-        return Err(Error::new(Kind::Invalid, "the unit shows no serial number, so its latest backup is not known")
-            .next("name the backup by its digest"));
-    }
-    let backup = if name == "latest" { latest(&vault, serial)? } else { vault.find(name, serial)? };
+    let backup = if name == "latest" { latest(&vault, met, onto)? } else { vault.find(name, serial)? };
     let consents = check_unit(&backup.manifest, met, onto)?;
     let (mut files, mut settings) = (Vec::new(), Vec::new());
     for item in &backup.manifest.items {
@@ -84,12 +80,15 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     Ok(Restoration { backup, resolved, consents })
 }
 
-/// The newest backup that somebody meant to take.
-fn latest(vault: &Vault, serial: Option<&str>) -> Result<Backup> {
-    let taken = vault.list(serial)?.into_iter().rfind(|backup| backup.manifest.label.as_deref() != Some(single::GOT));
-    taken.ok_or_else(|| {
-        let whose = serial.map_or_else(|| "in the vault".into(), |serial| format!("of {}", UnitText::new(serial)));
-        Error::new(Kind::Invalid, format!("there is no backup {whose}")).next("`hardwire backup` takes one")
+/// The newest backup that somebody meant to take of this unit; of units without a serial number, of this model.
+fn latest(vault: &Vault, met: &Met, onto: Onto) -> Result<Backup> {
+    let facts = &met.facts;
+    let fits = |manifest: &Manifest| {
+        let same = manifest.serial == facts.serial && (facts.serial.is_some() || manifest.model == facts.model);
+        manifest.label.as_deref() != Some(single::GOT) && (same || onto.other_unit == Allowed::Yes)
+    };
+    vault.list(None)?.into_iter().rfind(|backup| fits(&backup.manifest)).ok_or_else(|| {
+        Error::new(Kind::Invalid, format!("there is no backup of {}", met.label())).next("`hardwire backup` takes one")
     })
 }
 

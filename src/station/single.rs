@@ -60,9 +60,9 @@ pub fn flash(met: &mut Met, name: &str, image: Payload, flash: &Flash) -> Result
         preferred.or(writable.first()).cloned()
     });
     let slot = slot.ok_or_else(|| Error::new(Kind::Unsupported, "the unit shows no slot that can be written"))?;
-    let ways = firmware.activations();
-    let activate =
-        flash.activate.unwrap_or(if ways.contains(&Activate::Confirm) { Activate::Confirm } else { Activate::None });
+    // What recovery writes is what boots next: there is nothing to mark, and it can be proven all the same.
+    let activates = mode == Mode::Recovery || firmware.activations().contains(&Activate::Confirm);
+    let activate = flash.activate.unwrap_or(if activates { Activate::Confirm } else { Activate::None });
     let what = format!("flash {} to {slot}, {activate:?}, {:?}", image.sha256, version.version);
     let body = Body::Firmware(FirmwareStep { artifact: name.to_owned(), image, slot, activate });
     let verify = flash.verify.unwrap_or_else(|| strongest(&body, &levels));
