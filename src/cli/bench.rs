@@ -25,11 +25,11 @@ use crate::ui::{self, Asking, AtTerminal, Bars};
 #[derive(Debug, Args)]
 pub(super) struct Devices {
     /// A unit (repeatable): tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3 or a serial number; DRIVER@ before it forces a
-    /// driver, ,KEY=VALUE after it sets link options [default: the one that the profile matches]
-    #[arg(short, long, value_name = "DEV", env = "HARDWIRE_DEVICE", hide_env_values = true)]
+    /// driver, ,KEY=VALUE after it sets link options [default: HARDWIRE_DEVICE, else the one unit that the profile matches]
+    #[arg(short, long, value_name = "DEV")]
     device: Vec<String>,
     /// Every unit that the profile matches by its USB id
-    #[arg(long)]
+    #[arg(long, conflicts_with = "device")]
     all: bool,
 }
 
@@ -38,9 +38,11 @@ impl Devices {
     pub(super) fn bays(&self, cx: &Context, prepared: &Prepared) -> Result<Vec<PortBay>> {
         let profile = prepared.profile();
         let secrets = secrets_of(Some(prepared));
-        let named: Vec<&str> = self.device.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let from_env = std::env::var("HARDWIRE_DEVICE").ok().filter(|_| self.device.is_empty() && !self.all);
+        let named = self.device.iter().chain(&from_env).map(String::as_str);
+        let named: Vec<&str> = named.filter(|text| !text.is_empty()).collect();
         let defaults = profile.link.pairs();
-        let bays = if named.is_empty() || self.all {
+        let bays = if named.is_empty() {
             let ids = profile.matches.values("usb");
             let fits = |found: &crate::detect::Found| found.usb.as_ref().is_some_and(|usb| ids.contains(&usb.id));
             let listing = cx.world(1, Secrets::None)?;
@@ -108,7 +110,7 @@ impl<'a> Display<'a> {
     /// The person at this terminal, who is asked without the bars in the way.
     pub(super) fn person(&self, cx: &Context, meant: bool) -> AtTerminal {
         let asking = if cx.may_ask() { Asking::Terminal } else { Asking::Nobody };
-        AtTerminal::new(asking, meant, self.screen(), Arc::clone(&cx.clock))
+        AtTerminal::new(asking, meant, self.screen(), Arc::clone(&cx.clock), cx.cancel.clone())
     }
 
     fn screen(&self) -> Option<MultiProgress> {

@@ -42,15 +42,23 @@ pub struct AtTerminal {
     meant: bool,
     screen: Option<MultiProgress>,
     clock: Arc<dyn Clock>,
+    cancel: Cancel,
     /// What was typed and not asked for yet. Who holds it is the one who asks.
     typed: Mutex<Vec<u8>>,
 }
 
 impl AtTerminal {
-    /// The person at this terminal; `meant` says beforehand what they would say to every request for consent.
+    /// The person at this terminal; `meant` says beforehand what they would say to every request for consent, `cancel`
+    /// is how they leave one unanswered.
     #[must_use]
-    pub fn new(asking: Asking, meant: bool, screen: Option<MultiProgress>, clock: Arc<dyn Clock>) -> AtTerminal {
-        AtTerminal { asking, meant, screen, clock, typed: Mutex::new(Vec::new()) }
+    pub fn new(
+        asking: Asking,
+        meant: bool,
+        screen: Option<MultiProgress>,
+        clock: Arc<dyn Clock>,
+        cancel: Cancel,
+    ) -> AtTerminal {
+        AtTerminal { asking, meant, screen, clock, cancel, typed: Mutex::new(Vec::new()) }
     }
 
     /// Asks for one line; `None` when the input ended.
@@ -185,7 +193,7 @@ impl Person for AtTerminal {
         let list: Vec<String> = what.iter().map(|consent| safe(&consent.say)).collect();
         self.nobody(&format!("this must be meant: {}", list.join("; ")), "run it at a terminal, or say --yes")?;
         let prompt = format!("{}: {}. Is that meant? [y/N]", safe(unit), list.join("; "));
-        let answer = self.ask(&prompt, None, &Cancel::default())?;
+        let answer = self.ask(&prompt, None, &self.cancel)?;
         Ok(answer.is_some_and(|answer| is_yes(&answer)))
     }
 
@@ -254,7 +262,7 @@ mod tests {
     use crate::clock::ManualClock;
 
     fn person(meant: bool) -> AtTerminal {
-        AtTerminal::new(Asking::Nobody, meant, None, Arc::new(ManualClock::new()))
+        AtTerminal::new(Asking::Nobody, meant, None, Arc::new(ManualClock::new()), Cancel::default())
     }
 
     #[test]

@@ -3,10 +3,29 @@ use super::support::Bench;
 #[test]
 fn help_is_documentation() {
     let bench = Bench::new();
-    for command in ["", "detect", "info"] {
+    for command in [
+        "",
+        "detect",
+        "info",
+        "plan",
+        "apply",
+        "diagnose",
+        "backup",
+        "restore",
+        "flash",
+        "put",
+        "get",
+        "console",
+        "reboot",
+        "profile",
+        "profile new",
+        "ledger",
+        "ledger list",
+        "demo",
+    ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let ran = bench.run(&args);
-        let name = if command.is_empty() { "hardwire" } else { command };
+        let name = if command.is_empty() { "hardwire".to_owned() } else { command.replace(' ', "-") };
         insta::assert_snapshot!(format!("help-{name}"), ran.golden());
     }
 }

@@ -60,6 +60,10 @@ fn overwriting_is_asked_for_and_no_means_no() {
     bench.last(&["put", "a", "/lfs1/f", "-d", &device]);
     bench.last(&["backup", "-d", &device, "--path", "/lfs1/f"]);
     bench.last(&["put", "b", "/lfs1/f", "-d", &device]);
+    let mut terminal = Terminal::start(&bench, &["restore", "latest", "-d", &device]);
+    assert!(terminal.sees("[y/N]"), "{}", terminal.shown);
+    terminal.interrupt();
+    assert_eq!(terminal.end(), Some(5), "{}", terminal.shown);
     for (answer, code, holds) in [("n", 5, "second"), ("y", 0, "first")] {
         let mut terminal = Terminal::start(&bench, &["restore", "latest", "-d", &device]);
         terminal.answer("[y/N]", answer);

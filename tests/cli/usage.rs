@@ -17,3 +17,20 @@ fn a_reader_that_leaves_is_no_failure() {
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn an_error_says_what_was_done_why_it_failed_and_what_to_do() {
+    let bench = Bench::new();
+    bench.write(
+        "p.yaml",
+        "format: 1\nname: t\nversion: 1.0.0\nmatch: { model: t }\nsteps:\n  - file: { put: { /a: { text: a } } }\n",
+    );
+    insta::assert_snapshot!("error-unknown-key", bench.run(&["profile", "check", "p.yaml"]).golden());
+    insta::assert_snapshot!("error-unknown-key-json", bench.run(&["profile", "check", "p.yaml", "--json"]).golden());
+    insta::assert_snapshot!("error-no-such-unit", bench.run(&["info", "-d", "tty:/nonexistent/port"]).golden());
+    insta::assert_snapshot!("error-no-address", bench.run(&["info", "-d", "foo:bar"]).golden());
+    insta::assert_snapshot!(
+        "error-several-meant",
+        bench.run(&["apply", "p.yaml", "--all", "-d", "tty:/dev/null"]).golden()
+    );
+}
