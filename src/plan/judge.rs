@@ -21,12 +21,7 @@ pub(super) fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[Mode
         .find_map(|demanded| reachable.iter().copied().find(|level| level.satisfies(demanded)));
     match choice {
         Some(level) => Ok(Some(level)),
-        None if offered.is_empty()
-            && !kind.reaches(&[Level::Link]).is_empty()
-            && !anywhere(capability, unit, modes) =>
-        {
-            Err(unoffered(capability, unit))
-        }
+        None if !anywhere(capability, unit, modes) => Err(unoffered(capability, unit)),
         None if is_proved_later(step, kind, resolved, &offered) => Ok(reachable.last().copied()),
         None => Err(super::out_of_reach(step, &reachable)),
     }
