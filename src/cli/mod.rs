@@ -20,6 +20,7 @@ mod single;
 mod stub;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -147,7 +148,12 @@ fn start_tracing(verbose: u8) {
         _ => tracing::Level::TRACE,
     };
     // A second subscriber in one process is a test's doing; the first keeps working.
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ impl Shift<'_> {
         gate: &dyn Gate,
     ) -> Result<Report> {
         let order = self.order(&met, kind, resolved);
+        let _span = tracing::info_span!("run", id = %order.run, bay = ?met.bay.id(), unit = met.label()).entered();
         let (mut ledger, vault) = (self.office.ledger()?, self.office.vault()?);
         ledger.check_writable()?;
         let Met { mut bay, driver, .. } = met;

@@ -267,3 +267,26 @@ fn a_full_disk_at_the_station_is_a_storage_error_and_the_record_is_not_lost() {
         assert_eq!(bench.json(&["ledger", "verify"]).1, 0);
     }
 }
+
+#[test]
+fn a_port_that_another_run_holds_is_busy() {
+    let bench = Bench::new();
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    let mut holder = bench
+        .command(&["console", "--json", "-d", &unit.address()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    holder.stdin.as_mut().unwrap().write_all(b"kernel version\n").unwrap();
+    let mut answer = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut answer).unwrap();
+    let (line, code) = bench.last(&["info", "-d", &unit.address()]);
+    assert_eq!((line["kind"].as_str(), code), (Some("busy"), 7), "{line}");
+    let (line, code) = bench.last(&["detect", "--probe", "-d", &unit.address()]);
+    assert_eq!((line["access"].as_str(), code), (Some("busy"), 0), "{line}");
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    assert_eq!(bench.last(&["info", "-d", &unit.address()]).1, 0);
+}
