@@ -426,7 +426,7 @@ fn settings_last_when_saved_and_each_is_kept_whole() {
     unit.reset();
     assert_eq!(unit.ask(&read("net/host")), absent);
 
-    assert_eq!(unit.ask(&read("host")), Answer::Refused(Some(Group::SETTINGS), 5));
+    assert_eq!(unit.ask(&read("host/")), Answer::Refused(Some(Group::SETTINGS), 5));
     assert_eq!(unit.ask(&read(&format!("net/{}", "x".repeat(30)))), Answer::Refused(Some(Group::SETTINGS), 2));
 }
 

@@ -72,7 +72,7 @@ fn fail(code: u8) -> Fail {
     Fail::Group(Group::SETTINGS, code)
 }
 
-/// The key that a request names. Every tree has a handler here, so a key needs a tree.
+/// The key that a request names. Every root has a handler here.
 fn key<'a>(body: &Body<'a>) -> Result<&'a str, Fail> {
     let name = body.text("name")?.unwrap_or_default();
     if name.is_empty() {
@@ -81,10 +81,10 @@ fn key<'a>(body: &Body<'a>) -> Result<&'a str, Fail> {
     if name.len() >= NAME_LEN {
         return Err(fail(KEY_TOO_LONG));
     }
-    match name.split_once('/') {
-        Some((tree, leaf)) if !tree.is_empty() && !leaf.is_empty() => Ok(name),
-        _ => Err(fail(ROOT_KEY_NOT_FOUND)),
+    if name.split('/').any(str::is_empty) {
+        return Err(fail(ROOT_KEY_NOT_FOUND));
     }
+    Ok(name)
 }
 
 impl Device {
