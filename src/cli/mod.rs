@@ -46,6 +46,12 @@ struct Cli {
 }
 
 const AFTER: &str = "\
+From an unknown board to a verified file on it:
+  hardwire detect --probe
+  hardwire profile new -d tty:/dev/ttyACM0 board.yaml
+  hardwire plan board.yaml -d tty:/dev/ttyACM0
+  hardwire apply board.yaml -d tty:/dev/ttyACM0
+
 Exit codes:
   0  all passed
   1  a unit failed: it refused, or is out of limits

@@ -1,10 +1,12 @@
 //! A bay that is one port: opens whatever unit is there, and waits for it when it was told to leave.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocols::time::Moment;
 
+use super::resolve::on_usb_port;
 use super::{Target, World};
 use crate::detect::Found;
 use crate::device::{Bay, BayId, Departure, Driver, Op, Proof, Returned, Unit};
@@ -72,26 +74,24 @@ impl PortBay {
         self.world.protocols().iter().find(|protocol| protocol.name() == driver).copied()
     }
 
-    /// Where the unit is now. The path that was named stays good while it leads somewhere (a symlink may lead
-    /// elsewhere by now); else the port is looked up where it hangs on USB.
-    fn locate(&self) -> Address {
+    /// Where the unit is now. What hangs on USB is looked up where it hangs, because the kernel deals names out anew:
+    /// another board may have got this one's. A path that was named stays the address while it leads there.
+    fn locate(&self) -> Result<Address> {
         let (Address::Tty(path), Some(usb)) = (&self.target.address, &self.target.usb) else {
-            return self.target.address.clone();
+            return Ok(self.target.address.clone());
         };
-        if path.exists() {
-            return self.target.address.clone();
-        }
-        let on_port = |found: &Found| found.usb.as_ref().and_then(|usb| usb.port.as_ref()) == Some(usb);
         let ports = self.world.ports();
-        ports
-            .iter()
-            .find(|found| on_port(found))
-            .and_then(Found::path)
-            .map_or_else(|| self.target.address.clone(), |path| Address::Tty(path.to_owned()))
+        let there: Vec<&Path> = on_usb_port(usb, &ports).filter_map(Found::path).collect();
+        // In another mode a board may show fewer ports.
+        let Some(now) = there.get(self.target.nth).or(there.last()).copied() else {
+            return Err(Error::absent(format!("there is no serial port on usb:{usb} now")));
+        };
+        let leads_there = path.canonicalize().is_ok_and(|real| real == now);
+        Ok(if leads_there { self.target.address.clone() } else { Address::Tty(now.to_owned()) })
     }
 
     fn try_open(&self, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let address = self.locate();
+        let address = self.locate()?;
         let mut silent = Vec::new();
         for protocol in self.world.protocols() {
             if self.target.driver.as_deref().is_some_and(|driver| driver != protocol.name()) {
@@ -275,19 +275,50 @@ mod tests {
         assert_eq!((error.kind(), clock.now().since_start()), (Kind::Cancelled, Duration::ZERO));
     }
 
-    #[test]
-    fn a_port_that_changed_its_name_is_found_where_it_hangs_on_usb() {
+    fn usb_port(name: &str, port: &str) -> Found {
+        let mut found = detect::named(format!("tty:/dev/{name}"));
+        found.usb = Some(Usb { id: "2fe3:0100".into(), serial: None, port: Some(port.into()) });
+        found
+    }
+
+    fn opened_after(before: &[(&str, &str)], selector: &str, after: &[(&str, &str)]) -> Result<String> {
+        let ports = |list: &[(&str, &str)]| list.iter().map(|(name, port)| usb_port(name, port)).collect();
         let mut script = Script::new(&[Ok("A")]);
-        let mut port = detect::named("tty:/dev/ttyACM7".into());
-        port.usb = Some(Usb { id: "2fe3:0100".into(), serial: None, port: Some("1-2.3".into()) });
-        script.ports = vec![port];
-        let (mut bay, world) = bay("usb:1-2.3", script);
-        // The name that it was resolved to is gone by the time it is opened.
-        bay.target.address = Address::Tty("/dev/ttyACM0-gone".into());
+        script.ports = ports(before);
+        let target = resolve(&selector.parse().unwrap(), &[], &script).unwrap();
+        script.ports = ports(after);
+        let world = Arc::new(script);
+        let mut bay = PortBay::new(target, world.clone());
         let clock = world.clock().clone();
         let (mut quiet, cancel) = (|_| {}, Cancel::default());
-        bay.open(&mut Op::new(&*clock, &cancel, &mut quiet)).map(|_| ()).unwrap();
-        assert_eq!(*world.opened.lock().unwrap(), [Address::Tty("/dev/ttyACM7".into())]);
+        bay.open(&mut Op::new(&*clock, &cancel, &mut quiet))?;
+        let opened = world.opened.lock().unwrap();
+        Ok(opened[0].to_string())
+    }
+
+    #[test]
+    fn a_port_that_changed_its_name_is_found_where_it_hangs_on_usb() {
+        let before = [("ttyACM0", "1-2.3")];
+        for selector in ["usb:1-2.3", "tty:/dev/ttyACM0"] {
+            assert_eq!(opened_after(&before, selector, &[("ttyACM7", "1-2.3")]).unwrap(), "tty:/dev/ttyACM7");
+        }
+    }
+
+    #[test]
+    fn a_name_that_another_board_got_is_not_opened() {
+        let before = [("ttyACM0", "1-1"), ("ttyACM1", "1-2")];
+        let after = [("ttyACM0", "1-2"), ("ttyACM1", "1-1")];
+        assert_eq!(opened_after(&before, "tty:/dev/ttyACM0", &after).unwrap(), "tty:/dev/ttyACM1");
+        let error = opened_after(&before, "tty:/dev/ttyACM0", &[("ttyACM0", "1-2")]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Gone);
+    }
+
+    #[test]
+    fn the_second_port_of_a_board_stays_the_second() {
+        let before = [("ttyUSB0", "1-1"), ("ttyUSB1", "1-1")];
+        let after = [("ttyUSB1", "1-1"), ("ttyUSB2", "1-1")];
+        assert_eq!(opened_after(&before, "tty:/dev/ttyUSB1", &after).unwrap(), "tty:/dev/ttyUSB2");
+        assert_eq!(opened_after(&before, "tty:/dev/ttyUSB0", &after).unwrap(), "tty:/dev/ttyUSB1");
     }
 
     #[test]

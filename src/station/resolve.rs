@@ -16,6 +16,8 @@ pub struct Target {
     pub address: Address,
     /// The USB port that it hangs on: after a restart a unit may come back under another name.
     pub usb: Option<String>,
+    /// Which of the serial ports there it is, from 0: a board may show several.
+    pub nth: usize,
     /// The USB id that it shows there, `vvvv:pppp`.
     pub usb_id: Option<String>,
     /// The driver to speak with; `None` asks each.
@@ -41,8 +43,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
     let (address, found) = match &selector.place {
         Place::Address(address) => (address.clone(), listed(address, &ports)),
         Place::Usb(port) => {
-            let on_port = |found: &&Found| usb_port(found) == Some(port);
-            let found = one(&ports.iter().filter(on_port).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
+            let found = one(&on_usb_port(port, &ports).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
             (tty(found), Some(found))
         }
         Place::Serial(serial) => {
@@ -63,6 +64,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
     Ok(Target {
         address,
         usb: usb.and_then(|usb| usb.port.clone()),
+        nth: found.map_or(0, |found| nth(found, &ports)),
         usb_id: usb.map(|usb| usb.id.clone()),
         driver: selector.driver.clone(),
         serial,
@@ -77,15 +79,17 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
 pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &dyn World) -> Result<Vec<Target>> {
     let mut options = merged(defaults, &Options::new());
     let serial = SerialOptions::take(&mut options)?;
-    let target = |found: Found| Target {
-        address: tty(&found),
-        usb: usb_port(&found).cloned(),
+    let ports = world.ports();
+    let target = |found: &Found| Target {
+        address: tty(found),
+        nth: nth(found, &ports),
+        usb: usb_port(found).cloned(),
         usb_id: found.usb.as_ref().map(|usb| usb.id.clone()),
         driver: found.driver.map(str::to_owned),
         serial,
         options: options.clone(),
     };
-    let targets: Vec<Target> = world.ports().into_iter().filter(|found| fits(found)).map(target).collect();
+    let targets: Vec<Target> = ports.iter().filter(|found| fits(found)).map(target).collect();
     if targets.is_empty() {
         return Err(Error::absent("no unit was named, and none is known by its USB identity")
             .next("name its port with -d, as in `-d tty:/dev/ttyUSB0`; `hardwire detect` lists the ports"));
@@ -145,6 +149,16 @@ fn tty(found: &Found) -> Address {
 
 fn usb_port(found: &Found) -> Option<&String> {
     found.usb.as_ref().and_then(|usb| usb.port.as_ref())
+}
+
+/// The serial ports on a USB port, in the order of their names.
+pub(super) fn on_usb_port<'a>(port: &'a str, ports: &'a [Found]) -> impl Iterator<Item = &'a Found> {
+    ports.iter().filter(move |found| usb_port(found).is_some_and(|other| other == port))
+}
+
+fn nth(found: &Found, ports: &[Found]) -> usize {
+    let Some(port) = usb_port(found) else { return 0 };
+    on_usb_port(port, ports).position(|other| other.address == found.address).unwrap_or(0)
 }
 
 fn listed<'a>(address: &Address, ports: &'a [Found]) -> Option<&'a Found> {

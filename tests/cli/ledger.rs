@@ -1,4 +1,4 @@
-use super::support::Bench;
+use super::support::{Bench, Unit};
 
 #[test]
 fn an_empty_ledger_is_sound() {
@@ -37,4 +37,22 @@ fn a_home_that_cannot_be_is_a_storage_error() {
     bench.write("home", "a file where the folder should be");
     let (line, code) = bench.last(&["ledger", "list"]);
     assert_eq!((line["kind"].as_str(), code), (Some("storage"), 6));
+}
+
+#[test]
+fn a_record_that_was_changed_is_found() {
+    let bench = Bench::new();
+    bench.write("a", "content");
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    assert_eq!(bench.last(&["put", "a", "/lfs1/f", "-d", &unit.address()]).1, 0);
+    assert_eq!(bench.last(&["ledger", "verify"]).1, 0);
+    let path = bench.path("home/ledger.sqlite");
+    let bytes = std::fs::read(&path).unwrap();
+    let (old, new) = (b"\"outcome\":\"pass\"", b"\"outcome\":\"fail\"");
+    let at = bytes.windows(old.len()).position(|part| part == old).unwrap();
+    let changed = [&bytes[..at], new, &bytes[at + old.len()..]].concat();
+    std::fs::write(&path, changed).unwrap();
+    let (line, code) = bench.last(&["ledger", "verify"]);
+    assert_eq!((line["sound"].as_bool(), code), (Some(false), 4), "{line}");
+    assert!(!line["damage"].as_array().unwrap().is_empty());
 }
