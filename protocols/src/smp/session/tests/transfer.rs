@@ -328,6 +328,16 @@ fn raw_framing_and_long_lines_carry_transfers_too() {
     }
 }
 
+#[test]
+fn a_file_that_could_not_be_closed_for_want_of_memory_is_closed_before_it_is_begun_again() {
+    let content = bytes(284);
+    // The first piece's answer is lost, and the unit is too busy to close the file: it counts on.
+    let faults = [Fault::None, Fault::LoseRequest, Fault::None, Fault::LoseAnswer, Fault::Busy];
+    let mut bench = bench(move |n| faults.get(n).cloned().unwrap_or(Fault::None));
+    upload_file(&mut bench, &content).unwrap();
+    assert_eq!(bench.server.files["/lfs/a"], content);
+}
+
 fn any_fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         12 => Just(Fault::None),

@@ -159,6 +159,10 @@ impl<'a, K: Kind> Engine<'a, K> {
             let Some(request) = settled.last() else { continue };
             self.slowest = now.saturating_since(request.sent).max(self.slowest * 7 / 8);
             match request.what {
+                What::Close if is_congestion(&message) => {
+                    self.opening = Opening::Close;
+                    self.on_busy(now, request.epoch);
+                }
                 What::Close => {
                     // A server without this command holds nothing open either.
                     self.opening = Opening::Ready;
@@ -197,7 +201,11 @@ impl<'a, K: Kind> Engine<'a, K> {
     fn on_wanted(&mut self, epoch: u32, off: u64, end: u64, wanted: u64) {
         let stale = epoch != self.epoch;
         let first = !self.answered();
-        if wanted > self.acked && wanted <= self.high && (wanted > off || stale) {
+        if !K::FOLLOWS_UNIT && !stale && off == 0 && wanted > end {
+            // The first piece empties the file, so no more than the piece is there. Zephyr may count it onto an offset
+            // that it kept from an upload that was never closed.
+            self.on_no_progress(off, wanted);
+        } else if wanted > self.acked && wanted <= self.high && (wanted > off || stale) {
             // All of the piece, or more of the earlier ones than we knew, or a part of it.
             self.advance(wanted);
             if !stale && wanted < end {
@@ -461,4 +469,9 @@ impl<'a, K: Kind> Engine<'a, K> {
             cause,
         })
     }
+}
+
+/// Whether the unit could not close the file just now.
+fn is_congestion(answer: &Message<'_>) -> bool {
+    matches!(answer.reply::<fs::Close>(), Err(ReplyError::Refused(refusal)) if refusal.is_congestion())
 }
