@@ -125,8 +125,7 @@ impl Voice {
 
     /// Reports a failure both ways.
     pub fn failure(&self, failure: &Failure) {
-        let mut recorded = report::Failure::new(&failure.error, failure.bay, failure.unit.clone());
-        recorded.next.get_or_insert_with(|| advice(recorded.kind).to_owned());
+        let recorded = report::Failure::new(&failure.error, failure.bay, failure.unit.clone());
         self.object(&FailureLine { r#type: "error", failure: &recorded });
         self.say(explain(&recorded));
     }
@@ -157,26 +156,10 @@ pub(super) fn explain(failure: &report::Failure) -> String {
     for cause in &failure.causes {
         let _ = write!(text, "\n  caused by: {cause}");
     }
-    let _ = write!(text, "\n  next: {}", failure.next.as_deref().unwrap_or(advice(failure.kind)));
-    text
-}
-
-/// What can be said of any failure of a kind, where its author knew nothing better.
-fn advice(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Gone => "see that the unit is plugged in and powered; `hardwire detect` lists what is there",
-        Kind::Busy => "end the program that holds it; `hardwire detect` names the one that holds a port",
-        Kind::NotPermitted => "`hardwire detect` says what keeps you from opening it",
-        Kind::Unauthorized => "allow this station on the unit, then run it again",
-        Kind::Unsupported => "`hardwire info` shows what the unit offers",
-        Kind::Refused => "`hardwire info` shows the unit's limits; its own log may say more",
-        Kind::Garbled => "check baud rate and cable; --capture FILE keeps what came over the link",
-        Kind::TimedOut => "check power, cable and baud rate, then run it again: it goes on from what the unit holds",
-        Kind::Mismatch => "run it again; if it happens again, the unit's storage or the link is bad",
-        Kind::Invalid => "mend that, then run it again",
-        Kind::Storage => "see that the station's disk has space and that HARDWIRE_HOME can be written",
-        Kind::Cancelled | Kind::Interrupted => "run it again: it goes on from what the unit holds",
+    if let Some(next) = &failure.next {
+        let _ = write!(text, "\n  next: {next}");
     }
+    text
 }
 
 /// Rows as lines, each column as wide as its widest cell.

@@ -71,8 +71,26 @@ impl Failure {
             unit,
             doing: error.to_string(),
             causes: error.causes(),
-            next: error.remedy().map(str::to_owned),
+            next: Some(error.remedy().unwrap_or(advice(error.kind())).to_owned()),
         }
+    }
+}
+
+/// What can be said of any failure of a kind, where its author knew nothing better.
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Gone => "see that the unit is plugged in and powered; `hardwire detect` lists what is there",
+        Kind::Busy => "end the program that holds it; `hardwire detect` names the one that holds a port",
+        Kind::NotPermitted => "`hardwire detect` says what keeps you from opening it",
+        Kind::Unauthorized => "allow this station on the unit, then run it again",
+        Kind::Unsupported => "`hardwire info` shows what the unit offers",
+        Kind::Refused => "`hardwire info` shows the unit's limits; its own log may say more",
+        Kind::Garbled => "check baud rate and cable; --capture FILE keeps what came over the link",
+        Kind::TimedOut => "check power, cable and baud rate, then run it again: it goes on from what the unit holds",
+        Kind::Mismatch => "run it again; if it happens again, the unit's storage or the link is bad",
+        Kind::Invalid => "mend that, then run it again",
+        Kind::Storage => "see that the station's disk has space and that HARDWIRE_HOME can be written",
+        Kind::Cancelled | Kind::Interrupted => "run it again: it goes on from what the unit holds",
     }
 }
 

@@ -10,6 +10,8 @@ use super::lines::{outcome, verdict};
 use super::{safe, unit};
 use crate::run::event::{Event, EventKind};
 
+/// Columns for the unit's name, as the templates have it.
+const PREFIX: usize = 20;
 /// How often a waiting line moves, so that a person sees that it lives.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -41,7 +43,7 @@ impl Bars {
             bar.enable_steady_tick(TICK);
             bar
         });
-        bar.set_prefix(unit(event));
+        bar.set_prefix(short(&unit(event)));
         let step = safe(event.step.as_deref().unwrap_or_default());
         match event.event {
             EventKind::RunStarted => bar.set_message("begins"),
@@ -76,6 +78,16 @@ impl Bars {
             bar.set_style(finished());
             bar.abandon_with_message("ended");
         }
+    }
+}
+
+/// The end of a long name tells units apart: their ports begin alike.
+fn short(name: &str) -> String {
+    let len = name.chars().count();
+    if len <= PREFIX {
+        name.to_owned()
+    } else {
+        format!("…{}", name.chars().skip(len + 1 - PREFIX).collect::<String>())
     }
 }
 
@@ -114,6 +126,13 @@ fn finished() -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_differ_where_they_end() {
+        assert_eq!(short("TH-0421"), "TH-0421");
+        let name = short("tty:/dev/serial/by-id/usb-Zephyr_Project_0421-if00");
+        assert_eq!((name.chars().count(), name.ends_with("0421-if00")), (PREFIX, true));
+    }
 
     #[test]
     fn the_templates_are_understood() {
