@@ -36,7 +36,7 @@ impl StepKind for BackupStep {
                 true => Err(SECRET.to_owned()),
                 false => take_file(driver, path, bench)?,
             };
-            sort("file", path, taken, &mut kept, &mut omitted);
+            sort(("file", path), taken, self.implied, &mut kept, &mut omitted);
         }
         for key in &self.settings {
             bench.op.check()?;
@@ -44,7 +44,7 @@ impl StepKind for BackupStep {
                 true => Err(SECRET.to_owned()),
                 false => take_setting(driver, key, bench)?,
             };
-            sort("setting", key, taken, &mut kept, &mut omitted);
+            sort(("setting", key), taken, self.implied, &mut kept, &mut omitted);
         }
         let backup = bench.keep.backup(driver.unit(), self.label.as_deref(), &kept, &omitted)?;
         let verdict = (!omitted.is_empty()).then(|| {
@@ -66,13 +66,24 @@ impl StepKind for BackupStep {
 
 const SECRET: &str = "it holds a secret, and the vault cannot encrypt yet";
 
-type Taken = std::result::Result<(u64, String), String>;
+/// What there was: its length and SHA-256; `None` when the unit has no such thing; or why it was not taken.
+type Taken = std::result::Result<Option<(u64, String)>, String>;
 
-fn sort(kind: &'static str, path: &str, taken: Taken, kept: &mut Vec<Kept>, omitted: &mut Vec<Omitted>) {
-    match taken {
-        Ok((bytes, sha256)) => kept.push(Kept { kind, path: path.to_owned(), bytes, sha256 }),
-        Err(why) => omitted.push(Omitted { kind: kind.to_owned(), path: path.to_owned(), why }),
-    }
+/// What becomes of it. Where nobody named it but the profile as a whole, what the unit does not have cannot be lost.
+fn sort(
+    (kind, path): (&'static str, &str),
+    taken: Taken,
+    implied: bool,
+    kept: &mut Vec<Kept>,
+    omitted: &mut Vec<Omitted>,
+) {
+    let why = match taken {
+        Ok(Some((bytes, sha256))) => return kept.push(Kept { kind, path: path.to_owned(), bytes, sha256 }),
+        Ok(None) if implied => return,
+        Ok(None) => format!("the unit has no such {kind}"),
+        Err(why) => why,
+    };
+    omitted.push(Omitted { kind: kind.to_owned(), path: path.to_owned(), why });
 }
 
 /// Reads a file into the vault and holds it against the unit's own digest. What the unit will not give is said; what
@@ -82,14 +93,14 @@ fn take_file(driver: &mut dyn Driver, path: &str, bench: &mut Bench<'_, '_>) -> 
     let mut spool = SpooledTempFile::new(IN_MEMORY);
     let len = match files.read(path, &mut spool, bench.op) {
         Ok(Some(len)) => len,
-        Ok(None) => return Ok(Err("the unit has no such file".to_owned())),
+        Ok(None) => return Ok(Ok(None)),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => return Ok(Err(error.to_string())),
         Err(error) => return Err(error),
     };
     spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
     let sha256 = bench.keep.put(&mut spool)?;
     check_digest(files, path, &mut spool, &sha256, bench)?;
-    Ok(Ok((len, sha256)))
+    Ok(Ok(Some((len, sha256))))
 }
 
 fn check_digest(
@@ -128,9 +139,9 @@ fn take_setting(driver: &mut dyn Driver, key: &str, bench: &mut Bench<'_, '_>) -
     match settings.read(key, bench.op) {
         Ok(Some(value)) => {
             let sha256 = bench.keep.put(&mut value.as_slice())?;
-            Ok(Ok((value.len() as u64, sha256)))
+            Ok(Ok(Some((value.len() as u64, sha256))))
         }
-        Ok(None) => Ok(Err("the unit has no such setting".to_owned())),
+        Ok(None) => Ok(Ok(None)),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }

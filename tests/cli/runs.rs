@@ -298,3 +298,25 @@ fn firmware_is_run_before_it_passes_and_a_downgrade_must_be_meant() {
     assert_eq!((run["level"].as_str(), run["mode"].as_str(), code), (Some("booted"), Some("application"), 0), "{run}");
     assert_eq!(flash(&["new"]).0["steps"][0]["outcome"], "already");
 }
+
+#[test]
+fn a_backup_before_anything_is_written_keeps_what_was_there() {
+    let bench = Bench::new();
+    bench.write("p.yaml", PROFILE);
+    bench.write("old", "before");
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    let device = unit.address();
+    let apply = ["apply", "p.yaml", "--backup-first", "-d", &device];
+    let (run, code) = bench.last(&apply);
+    assert_eq!(code, 0, "a unit that has nothing yet loses nothing: {run}");
+    bench.last(&["put", "old", "/lfs1/id", "-d", &device]);
+    let (run, code) = bench.last(&apply);
+    assert_eq!(
+        (run["steps"][0]["kind"].as_str(), run["steps"][0]["outcome"].as_str(), code),
+        (Some("backup"), Some("done"), 0)
+    );
+    let backup = run["steps"][0]["backup"].as_str().unwrap().to_owned();
+    assert_eq!(bench.run(&["get", "/lfs1/id", "-d", &device]).stdout, "TH-1");
+    assert_eq!(bench.last(&["restore", &backup, "-d", &device, "--yes"]).1, 0);
+    assert_eq!(bench.run(&["get", "/lfs1/id", "-d", &device]).stdout, "before");
+}
