@@ -74,7 +74,7 @@ pub(super) struct Apply {
     yes: bool,
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("no KEY=VALUE".to_owned()),

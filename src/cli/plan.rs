@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::apply::{InputArgs, prepare};
+use super::apply::{InputArgs, prepare, tag};
 use super::bench::{self, Devices, Display};
 use super::context::Context;
 use super::exit::Exit;
@@ -14,6 +14,7 @@ use crate::device::UnitText;
 use crate::ledger::RecordKind;
 use crate::plan::Plan;
 use crate::profile;
+use crate::station;
 use crate::ui;
 
 /// Show what a profile would change on a unit; write nothing
@@ -26,6 +27,9 @@ pub(super) struct PlanCommand {
     devices: Devices,
     #[command(flatten)]
     inputs: InputArgs,
+    /// A tag of the run to come (repeatable): what is done once a tag depends on it
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    tags: Vec<(String, String)>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +56,8 @@ impl PlanCommand {
         let mut display = Display::of(cx);
         let person = display.person(cx, false);
         let units = prepare(cx, &mut display, bays, &prepared, &given, &person)?;
-        let shift = bench::shift(cx, &office, &person);
+        let tags = self.tags.iter().cloned().collect();
+        let shift = station::Shift { tags, ..bench::shift(cx, &office, &person) };
         let plans = bench::each(cx, &mut display, units, |unit, listener| {
             let (mut met, resolved) = unit?;
             let plan = shift.plan(&mut met, RecordKind::Run, &resolved, listener);
