@@ -1,5 +1,7 @@
 //! `hardwire completions`.
 
+use std::io::Write;
+
 use clap::Args;
 use clap_complete::Shell;
 
@@ -20,9 +22,9 @@ impl Completions {
     pub(super) fn run(&self, cx: &Context, command: &mut clap::Command) -> Outcome {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "hardwire", &mut script);
-        cx.voice
-            .bytes(&script)
-            .map_err(|cause| Error::new(Kind::Storage, "the script cannot be written").because(cause))?;
+        let mut out = cx.voice.raw();
+        let written = out.write_all(&script).and_then(|()| out.flush());
+        written.map_err(|cause| Error::new(Kind::Storage, "the script cannot be written").because(cause))?;
         Ok(Exit::PASSED)
     }
 }

@@ -232,10 +232,7 @@ fn export(cx: &Context, file: Option<&Path>, filter: &Filter) -> Outcome {
                 .next("name the file that takes the records")
                 .into());
         }
-        let mut records = Vec::new();
-        ledger.export(&mut records, filter)?;
-        let written = cx.voice.bytes(&records);
-        written.map_err(|cause| Error::new(Kind::Storage, "the records cannot be written").because(cause))?;
+        ledger.export(&mut cx.voice.raw(), filter)?;
         return Ok(Exit::PASSED);
     };
     let mut into = File::create_new(path).map_err(|cause| {

@@ -1,7 +1,7 @@
 //! The one place that speaks to people and to programs: results, words, errors.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
@@ -111,16 +111,9 @@ impl Voice {
         let _ = writeln!(io::stderr().lock(), "{}", escape(&line.to_string()));
     }
 
-    /// Raw bytes that were asked for on stdout. A reader that left had enough.
-    ///
-    /// # Errors
-    /// Stdout cannot be written, on a full disk for one.
-    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
+    /// Stdout for raw bytes that were asked for. A reader that left had enough, and is no error.
+    pub fn raw(&self) -> impl Write {
+        Raw(io::stdout().lock())
     }
 
     /// Reports a failure both ways.
@@ -137,6 +130,24 @@ impl Voice {
         let mut out = io::stdout().lock();
         if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
             self.deaf.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Raw(io::StdoutLock<'static>);
+
+impl Write for Raw {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
         }
     }
 }

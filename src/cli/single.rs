@@ -282,9 +282,6 @@ fn print(cx: &Context, object: &mut Object) -> Result<(), Error> {
         cx.voice.line(String::from_utf8_lossy(&bytes));
         return Ok(());
     }
-    let mut out = std::io::stdout().lock();
-    match std::io::copy(object, &mut out).and_then(|_| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unwritten(error)),
-        _ => Ok(()),
-    }
+    let mut out = cx.voice.raw();
+    std::io::copy(object, &mut out).and_then(|_| out.flush()).map_err(unwritten)
 }
