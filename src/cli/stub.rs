@@ -58,9 +58,9 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = FAULTS)]
 struct SmpStub {
-    /// Folder with everything the device does not forget; made when it is not there
+    /// Folder with everything the device does not forget, made when it is not there [default: none, it forgets all]
     #[arg(long, value_name = "DIR")]
-    state: PathBuf,
+    state: Option<PathBuf>,
     /// Symbolic link to the pseudo-terminal, the same across restarts
     #[arg(long, value_name = "PATH")]
     link: Option<PathBuf>,
@@ -146,17 +146,24 @@ struct Ready<'a> {
 impl SmpStub {
     fn run(self, voice: &Voice) -> Outcome {
         let serial = self.serial.clone();
-        let end = smp::run(self.options(), |path| announce(voice, &serial, path)).map_err(refuse)?;
+        // A unit without a folder of its own has one that goes with it.
+        let mut passing = None;
+        let state = match &self.state {
+            Some(folder) => folder.clone(),
+            None => passing.insert(tempfile::tempdir().map_err(no_folder)?).path().to_owned(),
+        };
+        let end = smp::run(self.options(state), |path| announce(voice, &serial, path)).map_err(refuse)?;
+        drop(passing);
         Ok(match end {
             End::Asked => Exit::PASSED,
             End::PowerLost => Exit::STUB_LOST_POWER,
         })
     }
 
-    fn options(self) -> smp::Options {
+    fn options(self, state: PathBuf) -> smp::Options {
         let milliseconds = Duration::from_millis;
         smp::Options {
-            state: self.state,
+            state,
             link: self.link,
             identity: smp::Identity { serial: self.serial, model: self.model, hardware: self.hardware },
             limits: smp::Limits {
@@ -198,4 +205,8 @@ fn refuse(error: smp::Error) -> Error {
         smp::Error::State { .. } | smp::Error::ForeignState { .. } | smp::Error::Terminal { .. } => Kind::Storage,
     };
     Error::new(kind, "the stand-in device cannot run").because(error)
+}
+
+fn no_folder(cause: std::io::Error) -> Error {
+    Error::new(Kind::Storage, "there is no temporary folder for the stand-in device").because(cause).next("say --state")
 }
