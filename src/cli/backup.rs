@@ -101,7 +101,7 @@ impl BackupCommand {
 /// The backup that a run left in the vault.
 pub(super) fn kept(office: &Office, report: &Report) -> Result<Option<Backup>, Error> {
     let Some(id) = report.steps.iter().find_map(|step| step.backup.as_deref()) else { return Ok(None) };
-    office.vault()?.find(id, None).map(Some)
+    office.vault()?.find(id).map(Some)
 }
 
 fn show(cx: &Context, report: &Report, backup: Option<&Backup>) {

@@ -53,8 +53,7 @@ pub struct Restoration {
 /// damaged.
 pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result<Restoration> {
     let vault = office.vault()?;
-    let serial = met.facts.serial.as_deref().filter(|_| onto.other_unit == Allowed::No);
-    let backup = if name == "latest" { latest(&vault, met, onto)? } else { vault.find(name, serial)? };
+    let backup = if name == "latest" { latest(&vault, met, onto)? } else { vault.find(name)? };
     let consents = check_unit(&backup.manifest, met, onto)?;
     let (mut files, mut settings) = (Vec::new(), Vec::new());
     for item in &backup.manifest.items {
@@ -87,7 +86,7 @@ fn latest(vault: &Vault, met: &Met, onto: Onto) -> Result<Backup> {
         let same = manifest.serial == facts.serial && (facts.serial.is_some() || manifest.model == facts.model);
         manifest.label.as_deref() != Some(single::GOT) && (same || onto.other_unit == Allowed::Yes)
     };
-    vault.list(None)?.into_iter().rfind(|backup| fits(&backup.manifest)).ok_or_else(|| {
+    vault.list()?.into_iter().rfind(|backup| fits(&backup.manifest)).ok_or_else(|| {
         Error::new(Kind::Invalid, format!("there is no backup of {}", met.label())).next("`hardwire backup` takes one")
     })
 }

@@ -144,17 +144,16 @@ impl Vault {
         let back = fs::read(self.backups().join(format!("{id}.json"))).map_err(failed)?;
         if back != bytes {
             return Err(Error::new(Kind::Storage, format!("the vault gave back another manifest for the backup {id}"))
-                .next("`hardwire vault verify` lists what is damaged"));
+                .next("the station's disk or memory is failing: use another one"));
         }
         Ok(Backup { id, manifest: manifest.clone() })
     }
 
-    /// The backups, oldest first; those of one unit when `serial` names it. A damaged manifest is left out here and
-    /// reported by [`Vault::verify`].
+    /// The backups, oldest first. A damaged manifest is left out here and reported by [`Vault::verify`].
     ///
     /// # Errors
     /// `storage`: the vault cannot be read.
-    pub fn list(&self, serial: Option<&str>) -> Result<Vec<Backup>> {
+    pub fn list(&self) -> Result<Vec<Backup>> {
         let mut backups = Vec::new();
         for id in self.backup_ids()? {
             match self.read_backup(&id) {
@@ -163,25 +162,20 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
-        backups.retain(|backup| serial.is_none_or(|serial| backup.manifest.serial.as_deref() == Some(serial)));
         backups.sort_by(|a, b| (a.manifest.at, a.id.as_bytes()).cmp(&(b.manifest.at, b.id.as_bytes())));
         Ok(backups)
     }
 
-    /// The backup that `name` names: its id, a prefix of it that no other has, or `latest` (of the unit `serial`, when
-    /// given).
+    /// The backup that `name` names: its id, or a prefix of it that no other has.
     ///
     /// # Errors
     /// `invalid`: none or more than one has this name. `mismatch`: its manifest is damaged. `storage`: the vault cannot
     /// be read.
-    pub fn find(&self, name: &str, serial: Option<&str>) -> Result<Backup> {
-        let unknown = |sentence| Error::new(Kind::Invalid, sentence).next("`hardwire vault list` shows the backups");
-        if name == "latest" {
-            return self.list(serial)?.pop().ok_or_else(|| match serial {
-                Some(serial) => unknown(format!("the vault holds no backup of the unit {}", serial.escape_debug())),
-                None => unknown("the vault holds no backup".into()),
-            });
-        }
+    pub fn find(&self, name: &str) -> Result<Backup> {
+        let unknown = |sentence| {
+            Error::new(Kind::Invalid, sentence)
+                .next("say `latest`, or the digest as `hardwire backup` printed it; `hardwire ledger show` of its record has it too")
+        };
         let shown = name.escape_debug();
         let prefix = name.to_ascii_lowercase();
         if prefix.is_empty() || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {

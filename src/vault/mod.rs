@@ -16,7 +16,7 @@ mod verify;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
@@ -66,16 +66,6 @@ impl Vault {
     pub fn put(&self, from: &mut dyn Read) -> Result<Stored> {
         let mut incoming = self.incoming()?;
         io::copy(from, &mut incoming).map_err(|e| durable::storage("an object cannot be kept in the vault", e))?;
-        incoming.finish()
-    }
-
-    /// Keeps `bytes`.
-    ///
-    /// # Errors
-    /// `storage`: the vault cannot be written; nothing is left of it.
-    pub fn put_bytes(&self, bytes: &[u8]) -> Result<Stored> {
-        let mut incoming = self.incoming()?;
-        incoming.write_all(bytes).map_err(|e| durable::storage("an object cannot be kept in the vault", e))?;
         incoming.finish()
     }
 

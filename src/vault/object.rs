@@ -27,7 +27,7 @@ pub struct Object {
 
 fn damaged(sha256: &Digest) -> Error {
     Error::new(Kind::Mismatch, format!("the object {sha256} in the vault is damaged"))
-        .next("`hardwire vault verify` lists what is damaged; take the backup again, or put the vault back from a copy")
+        .next("take the backup again, or put the vault back from a copy")
 }
 
 impl Object {
@@ -40,7 +40,7 @@ impl Object {
         let (file, len) = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::new(Kind::Mismatch, format!("the vault does not hold the object {sha256}"))
-                    .next("`hardwire vault verify` lists what is missing"));
+                    .next("take the backup again, or put the vault back from a copy"));
             }
             opened => opened.map_err(|e| durable::storage(format!("the object {sha256} cannot be read"), e))?,
         };
