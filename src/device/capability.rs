@@ -237,9 +237,6 @@ pub trait Firmware {
     /// The ways of activation that the unit takes in this mode.
     fn activations(&self) -> &[Activate];
 
-    /// Whether the final answer of an upload compares the stored bytes with a digest.
-    fn compares(&self) -> bool;
-
     /// Writes `content` to `slot`, continuing where the unit says it holds a part of it.
     ///
     /// # Errors

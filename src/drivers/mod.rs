@@ -7,7 +7,7 @@ mod smp;
 
 use crate::clock::Clock;
 use crate::device::{Driver, ModeSpec, Op, Signature};
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::link::Link;
 
 /// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
@@ -24,19 +24,6 @@ pub trait Protocol: Sync {
     /// The USB identities by which its units are known without being asked.
     fn signatures(&self) -> &'static [Signature] {
         &[]
-    }
-
-    /// Asks whether a unit of this protocol answers, without opening it: listens first, then asks one question. Nothing
-    /// is changed by asking.
-    ///
-    /// # Errors
-    /// Link errors; `invalid` for an unknown option. Silence is no error.
-    fn recognise(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<bool> {
-        match self.open(link, options, clock, op) {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => op.check().map(|()| false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Asks whether a unit of this protocol answers, and opens it. Nothing is changed by asking.

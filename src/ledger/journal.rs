@@ -22,15 +22,6 @@ use crate::home::{Home, durable};
 pub(super) const FORMAT: u64 = 1;
 pub(super) const EXTENSION: &str = "jsonl";
 
-/// When an entry must have reached the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Before `append` returns: what follows changes the unit.
-    Now,
-    /// When the system gets to it: it survives the death of Hardwire, not that of the machine.
-    Later,
-}
-
 /// The journal of a run that lives. Dropped without [`Journal::seal`], it is what is left of a run that died.
 #[derive(Debug)]
 pub struct Journal {
@@ -70,7 +61,7 @@ impl Journal {
             let file = options.open(&path)?;
             file.try_lock().map_err(io::Error::from)?;
             let mut journal = Journal { home: home.clone(), run, path: path.clone(), file, len: 0, torn: false };
-            let begun = journal.write(&line, Durability::Now).and_then(|()| durable::sync_dir(&dir));
+            let begun = journal.write(&line).and_then(|()| durable::sync_dir(&dir));
             match begun {
                 Ok(()) => Ok(journal),
                 Err(error) => {
@@ -82,24 +73,17 @@ impl Journal {
         begin().map_err(|e| durable::storage(format!("the journal of the run {run} cannot be begun"), e))
     }
 
-    /// The run.
-    #[must_use]
-    pub fn run(&self) -> Uuid {
-        self.run
-    }
-
-    /// Adds one entry. When it fails, what was there before stays whole.
+    /// Adds one entry; it is on the disk when this returns. When it fails, what was there before stays whole.
     ///
     /// An entry whose `event` is `step-finished` and whose `result` is an object brings that as a step into the record
     /// of a run that dies; the last `serial` and `at` seen are the record's.
     ///
     /// # Errors
     /// `storage`: it cannot be written. `invalid`: it holds a float.
-    pub fn append(&mut self, entry: &Value, durability: Durability) -> Result<()> {
+    pub fn append(&mut self, entry: &Value) -> Result<()> {
         let line = line(entry)?;
         let run = self.run;
-        self.write(&line, durability)
-            .map_err(|e| durable::storage(format!("the journal of the run {run} cannot be written"), e))
+        self.write(&line).map_err(|e| durable::storage(format!("the journal of the run {run} cannot be written"), e))
     }
 
     /// Forgets the run: nothing was written to the unit, so there is nothing to record.
@@ -111,7 +95,7 @@ impl Journal {
             .map_err(|e| durable::storage(format!("the journal of the run {} cannot be removed", self.run), e))
     }
 
-    fn write(&mut self, line: &[u8], durability: Durability) -> io::Result<()> {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.torn {
             return Err(io::Error::other("an earlier entry was cut short"));
         }
@@ -120,10 +104,7 @@ impl Journal {
             return Err(error);
         }
         self.len += line.len() as u64;
-        match durability {
-            Durability::Now => self.file.sync_data(),
-            Durability::Later => Ok(()),
-        }
+        self.file.sync_data()
     }
 
     /// Ends the journal: its record stands in the ledger, and only then the file is gone. Dying at any moment in
@@ -140,7 +121,7 @@ impl Journal {
         draft.statement(self.home.station(), u64::MAX, None)?;
         let last = serde_json::to_value(draft)
             .map_err(|e| Error::new(Kind::Invalid, "this cannot be recorded").because(e))
-            .and_then(|draft| self.append(&json!({ "seal": draft }), Durability::Now));
+            .and_then(|draft| self.append(&json!({ "seal": draft })));
         if let Err(error) = last {
             // The ledger may still have room: it is what counts.
             tracing::warn!(run = %self.run, causes = ?error.causes(), "{error}");

@@ -16,7 +16,7 @@ mod recover;
 mod store;
 mod verify;
 
-pub use journal::{Durability, Journal};
+pub use journal::Journal;
 pub use query::{Filter, OnceKey, Record};
 pub use record::{Draft, RecordKind, Subject};
 pub use recover::recover;

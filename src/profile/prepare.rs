@@ -1,7 +1,7 @@
 //! A profile whose artifacts are at hand: everything that is the same for all units, done once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
@@ -74,13 +74,6 @@ impl Prepared {
     pub(super) fn artifact(&self, name: &str, variant: Option<&str>) -> Option<&Artifact> {
         let own = variant.and_then(|variant| self.replaced.get(variant)?.get(name));
         own.or_else(|| self.artifacts.get(name))
-    }
-
-    /// The files it was made from: those of the artifacts, base and variants.
-    #[must_use]
-    pub fn artifact_files(&self) -> Vec<PathBuf> {
-        let variants = self.profile.variants.iter().flat_map(|v| v.artifacts.values());
-        self.profile.artifacts.values().chain(variants).map(|spec| spec.path.clone()).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use super::event::{Event, EventKind, Listener};
 use super::report::Report;
 use crate::device::Progress;
 use crate::error::Result;
-use crate::ledger::{Draft, Durability, Journal, Sealed};
+use crate::ledger::{Draft, Journal, Sealed};
 
 /// More often than this nobody reads it.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -51,7 +51,7 @@ impl<'a> Observer<'a> {
     pub(super) fn tell(&mut self, event: &Event) -> Result<()> {
         if event.event.is_durable() {
             let line = serde_json::to_value(event).unwrap_or_default();
-            self.journal.append(&line, Durability::Now).inspect_err(|_| self.broken.store(true, Ordering::Relaxed))?;
+            self.journal.append(&line).inspect_err(|_| self.broken.store(true, Ordering::Relaxed))?;
         }
         self.desk.listener.hear(event);
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
@@ -74,10 +74,7 @@ impl World for Machine {
 
 /// The capture file of one unit, kept open while links to the unit come and go.
 #[derive(Debug, Clone)]
-pub struct Capture {
-    path: PathBuf,
-    file: Arc<Mutex<File>>,
-}
+pub struct Capture(Arc<Mutex<File>>);
 
 impl Capture {
     /// Starts a new file; an old one of that name is not overwritten.
@@ -91,22 +88,16 @@ impl Capture {
                 .because(cause)
                 .next("name a file that is not there yet, in a folder that you may write to")
         })?;
-        Ok(Capture { path: path.to_owned(), file: Arc::new(Mutex::new(file)) })
-    }
-
-    /// Where it is kept.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Capture(Arc::new(Mutex::new(file))))
     }
 }
 
 impl Write for Capture {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
     }
 }

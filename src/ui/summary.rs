@@ -5,7 +5,7 @@ use super::safe;
 use crate::run::report::{Report, StepOutcome};
 
 /// The columns of [`summary`].
-pub const HEADING: [&str; 7] = ["UNIT", "OUTCOME", "LEVEL", "STEPS", "SENT", "TIME", "RECORD"];
+const HEADING: [&str; 7] = ["UNIT", "OUTCOME", "LEVEL", "STEPS", "SENT", "TIME", "RECORD"];
 
 /// One row a unit, under the heading.
 #[must_use]

@@ -77,8 +77,6 @@ impl Group {
     pub const ENUMERATION: Self = Self(10);
     /// Zephyr's basic group.
     pub const ZEPHYR_BASIC: Self = Self(63);
-    /// First number that an application may use for itself.
-    pub const FIRST_APPLICATION: Self = Self(64);
 
     /// Name of a group of the specification, `None` for any other number.
     #[must_use]

@@ -48,17 +48,12 @@ impl Firmware for SmpDriver {
         slots::activations(self.survey.state_settable, self.survey.swap)
     }
 
-    fn compares(&self) -> bool {
-        self.compares
-    }
-
     fn upload(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload> {
         let target = self.target(slot)?.clone();
         let upload = self
             .wire
             .upload_image(target.id, content, op)
             .map_err(|error| error.while_doing(format!("writing slot {slot}")))?;
-        self.compares |= upload.matched.is_some();
         self.uploaded = Some(content.len());
         Ok(upload)
     }

@@ -95,14 +95,10 @@ impl Protocol for Smp {
         SIGNATURES
     }
 
-    fn recognise(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<bool> {
-        open::recognise(link, &SmpOptions::parse(options)?, op)
-    }
-
     fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         let options = SmpOptions::parse(options)?;
         let (wire, survey, unit) = open::open(link, &options, op)?;
-        Ok(Box::new(SmpDriver { wire, survey, unit, compares: false, uploaded: None, deleted: BTreeSet::new() }))
+        Ok(Box::new(SmpDriver { wire, survey, unit, uploaded: None, deleted: BTreeSet::new() }))
     }
 }
 
@@ -111,8 +107,6 @@ struct SmpDriver {
     wire: Wire,
     survey: Survey,
     unit: Unit,
-    /// Whether the unit was seen to compare what it stored with the digest it was told.
-    compares: bool,
     /// Bytes of the image that was uploaded last.
     uploaded: Option<u64>,
     /// Settings that were deleted since the unit was opened.

@@ -46,20 +46,6 @@ impl Survey {
     }
 }
 
-/// Asks whether anybody who speaks SMP is there; only silence says no.
-pub(super) fn recognise(link: Link, options: &SmpOptions, op: &mut Op<'_>) -> Result<bool> {
-    let mut wire = Wire::new(link, options.framing, op);
-    wire.listen(op)?;
-    match wire.ask(&Parameters {}, RetryPolicy::PROBE, op) {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) => {
-            op.check()?;
-            Ok(false)
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// Opens the unit at the end of `link`.
 pub(super) fn open(link: Link, options: &SmpOptions, op: &mut Op<'_>) -> Result<(Wire, Survey, Unit)> {
     let mut wire = Wire::new(link, options.framing, op);
@@ -95,7 +81,7 @@ pub(super) fn open(link: Link, options: &SmpOptions, op: &mut Op<'_>) -> Result<
     let (serial, hwid) = chip.map_or((None, None), |ChipId { serial, hwid }| (Some(serial), Some(hwid)));
     let (model, hardware) = board.map_or((None, None), |board| (Some(board.model), board.revision));
     let unit = Unit {
-        driver: "smp",
+        driver: super::NAME,
         mode,
         serial,
         hwid,

@@ -20,9 +20,9 @@ fn finished(step: &str) -> Value {
 fn begun(home: &Home) -> (Journal, Uuid) {
     let run = Uuid::new_v4();
     let mut journal = Journal::create(home, run, header()).unwrap();
-    journal.append(&finished("1-erase"), Durability::Now).unwrap();
+    journal.append(&finished("1-erase")).unwrap();
     let started = json!({"event": "step-started", "step": "2-files", "header": "of a file"});
-    journal.append(&started, Durability::Later).unwrap();
+    journal.append(&started).unwrap();
     (journal, run)
 }
 
@@ -76,9 +76,7 @@ fn cut_at_every_byte_it_has_one_record_or_never_began() {
     let root = tempfile::tempdir().unwrap();
     let scratch = home(root.path());
     let (mut journal, run) = begun(&scratch);
-    journal
-        .append(&json!({"seal": serde_json::to_value(Draft { run, ..draft("TH-1") }).unwrap()}), Durability::Now)
-        .unwrap();
+    journal.append(&json!({"seal": serde_json::to_value(Draft { run, ..draft("TH-1") }).unwrap()})).unwrap();
     drop(journal);
     let name = format!("{run}.jsonl");
     let whole = fs::read(scratch.journals().join(&name)).unwrap();
@@ -185,7 +183,7 @@ fn a_journal_refuses_floats_another_runs_record_and_a_second_beginning() {
     let root = tempfile::tempdir().unwrap();
     let home = home(root.path());
     let (mut journal, run) = begun(&home);
-    assert_eq!(journal.append(&json!({"mv": 3.3}), Durability::Now).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(journal.append(&json!({"mv": 3.3})).unwrap_err().kind(), Kind::Invalid);
     assert_eq!(Journal::create(&home, run, header()).unwrap_err().kind(), Kind::Storage);
     assert_eq!(Journal::create(&home, Uuid::new_v4(), json!([])).unwrap_err().kind(), Kind::Invalid);
     assert_eq!(journals(&home), 1);
@@ -235,9 +233,9 @@ fn a_very_long_journal_keeps_its_steps_and_its_end() {
     let (mut journal, run) = begun(&home);
     let talk = json!({"event": "note", "text": "x".repeat(1 << 20)});
     for _ in 0..20 {
-        journal.append(&talk, Durability::Later).unwrap();
+        journal.append(&talk).unwrap();
     }
-    journal.append(&finished("2-files"), Durability::Now).unwrap();
+    journal.append(&finished("2-files")).unwrap();
     drop(journal);
     let path = home.journals().join(format!("{run}.jsonl"));
     let whole = fs::read(&path).unwrap();

@@ -54,10 +54,10 @@ fn part_fill_journal() {
     let home = home(Path::new(&root));
     let mut journal = Journal::create(&home, Uuid::new_v4(), json!({})).unwrap();
     let entry = json!({"event": "note", "text": "x".repeat(5000)});
-    let error = (0..1000).find_map(|_| journal.append(&entry, Durability::Later).err()).unwrap();
+    let error = (0..1000).find_map(|_| journal.append(&entry).err()).unwrap();
     assert_eq!(error.kind(), Kind::Storage);
     // A shorter one still fits, on a line of its own.
-    journal.append(&json!({"event": "short"}), Durability::Now).unwrap();
+    journal.append(&json!({"event": "short"})).unwrap();
 }
 
 /// Not a test: one run after the other, each said when it is begun and when its record is durable, until killed.
@@ -69,7 +69,7 @@ fn part_run_on() {
         let run = Uuid::new_v4();
         let mut journal = Journal::create(&home, run, json!({"serial": "TH-9"})).unwrap();
         println!("begun {run}");
-        journal.append(&json!({"event": "step-started", "step": "1-files"}), Durability::Now).unwrap();
+        journal.append(&json!({"event": "step-started", "step": "1-files"})).unwrap();
         journal.seal(&Draft { run, ..draft("TH-9") }).unwrap();
         println!("sealed {run}");
     }

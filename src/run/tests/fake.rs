@@ -207,9 +207,6 @@ impl Firmware for Fake {
     fn activations(&self) -> &[Activate] {
         &[Activate::Test, Activate::Confirm]
     }
-    fn compares(&self) -> bool {
-        false
-    }
     fn upload(&mut self, _: &str, content: &dyn Content, _: &mut Op<'_>) -> Result<Upload> {
         let mut state = self.ask()?;
         state.writes += 1;

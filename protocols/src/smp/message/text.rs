@@ -17,12 +17,6 @@ impl Text {
     pub fn raw(&self) -> &str {
         &self.0
     }
-
-    /// The text as the unit sent it, owned. Not for a screen.
-    #[must_use]
-    pub fn into_raw(self) -> String {
-        self.0
-    }
 }
 
 impl<T: Into<String>> From<T> for Text {

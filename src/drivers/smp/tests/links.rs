@@ -254,16 +254,6 @@ impl crate::link::Receiver for After {
 }
 
 #[test]
-fn recognising_says_yes_no_and_changes_nothing() {
-    let bench = Bench::new();
-    let yes = bench.op(|op| Smp.recognise(bench.link(), &Options::new(), &bench.clock, op)).unwrap();
-    assert!(yes);
-    assert_eq!(bench.taken(), 1);
-    bench.filter(|_| super::bench::Verdict::Lose);
-    assert!(!bench.op(|op| Smp.recognise(bench.link(), &Options::new(), &bench.clock, op)).unwrap());
-}
-
-#[test]
 fn an_option_that_nobody_knows_is_invalid() {
     let bench = Bench::new();
     assert_eq!(bench.try_open(bench.link(), &[("windows", "1")]).err().unwrap().kind(), Kind::Invalid);
