@@ -171,6 +171,42 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Every `hardwire …` in backticks: remedies, help and documents.
+    fn named_commands(folder: &std::path::Path, found: &mut Vec<(String, Vec<String>)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let kind = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                named_commands(&path, found);
+            } else if ["rs", "md", "yaml"].contains(&kind) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+                found.extend(text.split("`hardwire ").skip(1).map(|rest| {
+                    let rest = rest.split(['`', '\n']).next().unwrap_or_default();
+                    (path.display().to_string(), rest.split(' ').take_while(word).map(str::to_owned).collect())
+                }));
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_a_text_names_is_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut named = Vec::new();
+        for folder in ["src", "profiles", "benches", "firmware-stubs/src"] {
+            named_commands(&root.join(folder), &mut named);
+        }
+        assert!(named.len() > 50, "{} found", named.len());
+        let cli = Cli::command();
+        for (file, words) in named {
+            let Some(name) = words.first() else { continue };
+            let command = cli.find_subcommand(name).unwrap_or_else(|| panic!("{file}: hardwire {name}"));
+            if let (true, Some(name)) = (command.has_subcommands(), words.get(1)) {
+                assert!(command.find_subcommand(name).is_some(), "{file}: hardwire {}", words.join(" "));
+            }
+        }
+    }
+
     #[test]
     fn every_command_begins_short_and_shows_an_example() {
         for command in Cli::command().get_subcommands() {
