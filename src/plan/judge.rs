@@ -5,8 +5,11 @@ use crate::error::{Error, Kind, Result};
 use crate::profile::model::{Place, Resolved, Step};
 use crate::steps::{self, StepKind};
 
-/// The level at which a step is observed; `None` for what has no level.
-pub(super) fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
+/// The level at which `step` is observed on `unit`, as it is now; `None` for what has no level.
+///
+/// # Errors
+/// `unsupported` when what the step demands is out of reach.
+pub fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
     let kind = steps::kind(&step.body);
     if step.skip.is_some() || kind.action().is_some() {
         return Ok(None);
@@ -23,7 +26,7 @@ pub(super) fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[Mode
         Some(level) => Ok(Some(level)),
         None if !anywhere(capability, unit, modes) => Err(unoffered(capability, unit)),
         None if is_proved_later(step, kind, resolved, &offered) => Ok(reachable.last().copied()),
-        None => Err(super::out_of_reach(step, &reachable)),
+        None => Err(out_of_reach(step, &reachable)),
     }
 }
 
@@ -68,6 +71,22 @@ fn unoffered(capability: Capability, unit: &Unit) -> Error {
     .next("see `hardwire info` for what this unit's build offers")
 }
 
+/// The error for a level out of reach.
+fn out_of_reach(step: &Step, reachable: &[Level]) -> Error {
+    let best = match reachable {
+        [] => "it can prove nothing".to_owned(),
+        levels => {
+            let names: Vec<String> = levels.iter().map(ToString::to_string).collect();
+            format!("it can reach {}", names.join(", "))
+        }
+    };
+    Error::new(
+        Kind::Unsupported,
+        format!("step {} demands `verify: {}`, which this unit cannot reach: {best}", step.name, step.verify),
+    )
+    .next("lower the step's `verify`, or name a later step that proves it with `proved_by`")
+}
+
 /// The mode that the unit will be in when a step's turn comes.
 pub(super) struct Way<'a> {
     modes: &'a [ModeSpec],
@@ -80,11 +99,6 @@ pub(super) struct Way<'a> {
 impl<'a> Way<'a> {
     pub(super) fn from(unit: &Unit, modes: &'a [ModeSpec]) -> Way<'a> {
         Way { modes, now: unit.mode, ahead: unit.mode, restarted: false, before: unit.mode }
-    }
-
-    /// Whether `capability` can be looked at now, whatever the steps before do.
-    pub(super) fn is_here(&self, unit: &Unit, capability: Option<Capability>) -> bool {
-        capability.is_none_or(|capability| unit.can(capability))
     }
 
     /// Goes where the step must run; whether that is where the unit is now.
@@ -118,7 +132,7 @@ impl<'a> Way<'a> {
     }
 
     /// Takes back the last way: the step holds where the unit is.
-    pub(super) fn stay(&mut self, _: &Unit) {
+    pub(super) fn stay(&mut self) {
         self.ahead = self.before;
     }
 

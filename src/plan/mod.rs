@@ -2,10 +2,12 @@
 
 mod judge;
 
+pub use judge::level;
+
 use serde::Serialize;
 
-use crate::device::{Driver, Level, ModeSpec, Unit};
-use crate::error::{Error, Result};
+use crate::device::{Driver, Level, ModeSpec};
+use crate::error::Result;
 use crate::profile::model::{Once, ProfileRef, Resolved, Step};
 use crate::steps::person::Consent;
 use crate::steps::{self, Action, Bench, Observed};
@@ -117,7 +119,7 @@ fn one(
     {
         return Ok(planned(Action::Skip, "it was done in an earlier run".to_owned(), 0));
     }
-    let here = way.is_here(driver.unit(), kind.needs());
+    let here = kind.needs().is_none_or(|capability| driver.unit().can(capability));
     let in_place = way.enter(step.place.as_ref(), driver)?;
     if let Some(action) = kind.action() {
         if here && in_place {
@@ -133,7 +135,7 @@ fn one(
     }
     let observed = kind.observe(driver, level.unwrap_or(Level::Link), bench)?;
     if observed.holds() {
-        way.stay(driver.unit());
+        way.stay();
         let mut already = planned(Action::Already, observed.why.clone(), 0);
         already.observed = Some(observed);
         return Ok(already);
@@ -145,28 +147,4 @@ fn one(
     write.destroys = observed.consents.iter().map(|consent| consent.say.clone()).collect();
     write.observed = Some(observed);
     Ok(write)
-}
-
-/// The level at which `step` is observed on `unit`, as it is now; `None` for what has no level.
-///
-/// # Errors
-/// `unsupported` when what the step demands is out of reach.
-pub fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> Result<Option<Level>> {
-    judge::level(step, resolved, unit, modes)
-}
-
-/// The error for a level out of reach.
-fn out_of_reach(step: &Step, reachable: &[Level]) -> Error {
-    let best = match reachable {
-        [] => "it can prove nothing".to_owned(),
-        levels => {
-            let names: Vec<String> = levels.iter().map(ToString::to_string).collect();
-            format!("it can reach {}", names.join(", "))
-        }
-    };
-    Error::new(
-        crate::error::Kind::Unsupported,
-        format!("step {} demands `verify: {}`, which this unit cannot reach: {best}", step.name, step.verify),
-    )
-    .next("lower the step's `verify`, or name a later step that proves it with `proved_by`")
 }

@@ -2,6 +2,7 @@
 //!
 //! A new protocol brings capabilities and no step code; a new step kind brings no driver code.
 
+mod apps;
 mod ask;
 mod backup;
 mod console;
@@ -17,7 +18,7 @@ mod settings;
 use evidence::{Item, Judged, Omitted, StepOutcome};
 use person::{Consent, Person};
 
-use crate::device::{BayId, Capability, Departure, Driver, Level, Op, Unit};
+use crate::device::{BayId, Capability, Departure, Driver, Level, Mode, Op, Unit};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::Body;
@@ -157,7 +158,7 @@ pub trait StepKind {
     }
 
     /// Whether the unit restarts into its application when this step writes.
-    fn restarts(&self) -> Option<crate::device::Mode> {
+    fn restarts(&self) -> Option<Mode> {
         None
     }
 
@@ -222,21 +223,6 @@ pub fn kind(body: &Body) -> &dyn StepKind {
         Body::Reboot(step) => step,
         Body::Console(step) => step,
         Body::Erase(step) => step,
-    }
-}
-
-/// Apps wait for the first driver that offers them; a plan refuses them for want of the capability.
-impl StepKind for crate::profile::model::AppsStep {
-    fn describe(&self) -> String {
-        "installing applications".to_owned()
-    }
-
-    fn needs(&self) -> Option<Capability> {
-        Some(Capability::Apps)
-    }
-
-    fn execute(&self, _: &mut dyn Driver, _: Stage, _: &Observed, _: &mut Bench<'_, '_>) -> Result<Effect> {
-        Err(lacking(Capability::Apps))
     }
 }
 
