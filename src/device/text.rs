@@ -18,6 +18,14 @@ impl UnitText {
         UnitText(text.chars().take(UnitText::MAX_CHARS).collect())
     }
 
+    /// A text that a unit keeps as bytes, in a setting for one: without the padding around it. `None` when there is
+    /// none, or it is not UTF-8.
+    #[must_use]
+    pub fn padded(bytes: &[u8]) -> Option<UnitText> {
+        let text = std::str::from_utf8(bytes).ok()?.trim_matches(['\0', ' ']);
+        (!text.is_empty()).then(|| UnitText::new(text))
+    }
+
     /// The text as it came, to compare or to send back; never to print.
     #[must_use]
     pub fn untrusted(&self) -> &str {

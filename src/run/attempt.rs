@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
             Some(settings) => settings.read(&key, bench.op),
             None => Ok(None),
         })?;
-        Ok(value.and_then(|value| identity(&value)))
+        Ok(value.and_then(|value| UnitText::padded(&value)))
     }
 
     /// The unit's serial number is known, or was changed by this run.
@@ -227,12 +227,6 @@ impl<'a> Run<'a> {
         event.proof = Some(proof);
         self.observer.tell(&event)
     }
-}
-
-/// A serial number out of a setting: text without padding, or nothing.
-pub(super) fn identity(value: &[u8]) -> Option<UnitText> {
-    let text = std::str::from_utf8(value).ok()?.trim_matches(['\0', ' ']);
-    (!text.is_empty()).then(|| UnitText::new(text))
 }
 
 /// The result of a step that was not tried.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::attempt::{Run, identity, skipped};
+use super::attempt::{Run, skipped};
 use super::event::EventKind;
 use super::report::{Item, StepOutcome, StepResult};
 use crate::device::{Cancel, Level, Progress, UnitText};
@@ -302,7 +302,7 @@ impl Run<'_> {
 fn named_by(step: &Step, key: Option<&str>) -> Option<UnitText> {
     let Body::Settings(settings) = &step.body else { return None };
     let (_, value) = settings.set.iter().find(|(name, value)| Some(name.as_str()) == key && !value.secret)?;
-    identity(&value.content.to_vec().ok()?)
+    UnitText::padded(&value.content.to_vec().ok()?)
 }
 
 /// Whether trying again can help: not when somebody stopped it, the station is at fault or the unit has left.

@@ -37,7 +37,7 @@ pub fn meet(mut bay: PortBay, identity: Option<&str>, op: &mut Op<'_>) -> Result
     let mut facts = Facts::of(driver.unit(), bay.usb_id());
     if let (None, Some(key), Some(settings)) = (&facts.serial, identity, driver.settings()) {
         facts.serial = match settings.read(key, op) {
-            Ok(value) => value.and_then(|value| text(&value)),
+            Ok(value) => value.and_then(|value| UnitText::padded(&value)).map(|serial| serial.untrusted().to_owned()),
             // It may have none yet: a run can give it one.
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => None,
             Err(error) => return Err(error.while_doing(format!("reading the unit's serial number from {key}"))),
@@ -55,9 +55,4 @@ pub fn meet(mut bay: PortBay, identity: Option<&str>, op: &mut Op<'_>) -> Result
     };
     let modes = protocol.modes();
     Ok(Met { bay, driver, facts, names, modes })
-}
-
-fn text(value: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(value).ok()?.trim_matches(['\0', ' ']);
-    (!text.is_empty()).then(|| text.to_owned())
 }

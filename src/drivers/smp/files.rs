@@ -65,7 +65,7 @@ impl Files for SmpDriver {
             Ok(reply) => reply,
             Err(refusal) if refusal::no_such_file(&refusal) => return Ok(None),
             // Zephyr will not hash nothing, and says that there is nothing.
-            Err(refusal) if refusal::file_is_empty(&refusal) => return Ok(Some(of_nothing(algorithm))),
+            Err(refusal) if refusal::file_is_empty(&refusal) => return Ok(Some(digest_of(&[], algorithm))),
             Err(refusal) => return Err(refusal::error("file hash", refusal)),
         };
         let garbled = |why: String| {
@@ -137,12 +137,8 @@ impl SmpDriver {
         };
         let mut beginning = vec![0; usize::try_from(held).unwrap_or(0)];
         content.read_exact_at(0, &mut beginning).map_err(unreadable)?;
-        let wanted = match algorithm {
-            Algorithm::Crc32 => Digest::crc32(&beginning),
-            _ => Digest::sha256(&beginning),
-        };
         let there = self.digest(path, algorithm, Some(0..held), op)?;
-        Ok(if there == Some(wanted) { held } else { 0 })
+        Ok(if there == Some(digest_of(&beginning, algorithm)) { held } else { 0 })
     }
 }
 
@@ -150,9 +146,10 @@ pub(super) fn unreadable(error: std::io::Error) -> Error {
     Error::new(Kind::Invalid, "what is to be sent cannot be read").because(error)
 }
 
-fn of_nothing(algorithm: Algorithm) -> Digest {
+/// As the unit computes it: SMP knows these two.
+fn digest_of(bytes: &[u8], algorithm: Algorithm) -> Digest {
     match algorithm {
-        Algorithm::Crc32 => Digest::crc32(&[]),
-        _ => Digest::sha256(&[]),
+        Algorithm::Crc32 => Digest::crc32(bytes),
+        _ => Digest::sha256(bytes),
     }
 }

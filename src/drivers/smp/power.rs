@@ -51,9 +51,9 @@ impl Power for SmpDriver {
             _ => "to restart",
         };
         // Without an image that can run MCUboot stays in recovery, from wherever it was started.
-        let to = match (self.unit.mode, mode) {
-            (_, Mode::Recovery) => vec![Mode::Recovery, Mode::Application],
-            (_, _) if self.survey.has(Group::IMAGE) => vec![Mode::Application, Mode::Recovery],
+        let to = match mode {
+            Mode::Recovery => vec![Mode::Recovery, Mode::Application],
+            _ if self.survey.has(Group::IMAGE) => vec![Mode::Application, Mode::Recovery],
             _ => vec![Mode::Application],
         };
         let within = BACK + Duration::from_secs(self.to_be_moved() / MOVED_PER_SECOND);
