@@ -161,6 +161,12 @@ impl Run<'_> {
         cancel: &Cancel,
         gathered: &mut Gathered,
     ) -> Result<()> {
+        if let Body::Ask(ask) = &step.body {
+            let mut event = self.observer.event(EventKind::Waiting);
+            event.step = Some(step.name.clone());
+            event.say = Some(ask.say.clone());
+            self.observer.tell(&event)?;
+        }
         let mut stage = Stage::First;
         loop {
             let at = Cell::new(Progress { bytes: 0, total: 0 });

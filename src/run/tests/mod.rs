@@ -4,9 +4,7 @@ mod fake;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use protocols::time::Moment;
 use uuid::Uuid;
 
@@ -14,32 +12,16 @@ use super::event::{Event, EventKind};
 use super::person::{Consent, Person, Question};
 use super::report::{Outcome, Report, StepOutcome};
 use super::{Desk, Order, execute};
-use crate::clock::Clock;
+use crate::clock::ManualClock;
 use crate::device::{Activate, Cancel, Level, Mode};
 use crate::error::{Kind, Result};
 use crate::home::Home;
 use crate::ledger::{Ledger, RecordKind};
 use crate::profile::model::{
-    BackupStep, Body, FilesStep, FirmwareStep, Once, Payload, RebootStep, Resolved, SettingsStep, Step,
+    Answer, AskStep, BackupStep, Body, FilesStep, FirmwareStep, Once, Payload, RebootStep, Resolved, SettingsStep, Step,
 };
 use crate::vault::Vault;
 use fake::{FakeBay, Shared, State};
-
-/// Time that stands still unless somebody sleeps.
-#[derive(Default)]
-struct Still(Mutex<Duration>);
-
-impl Clock for Still {
-    fn now(&self) -> Moment {
-        Moment::from_start(*self.0.lock().expect("unpoisoned"))
-    }
-    fn wall(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-    fn sleep(&self, wait: Duration) {
-        *self.0.lock().expect("unpoisoned") += wait;
-    }
-}
 
 struct Says(bool);
 
@@ -95,7 +77,7 @@ impl Station {
                 cancel.ask();
             }
         };
-        let clock = Still::default();
+        let clock = ManualClock::new();
         let person = Says(self.consents);
         let desk = Desk {
             clock: &clock,
@@ -169,6 +151,17 @@ fn a_second_run_writes_nothing() {
     assert_eq!(station.state().writes, writes);
     assert_eq!(station.state().restarts, 1);
     assert_eq!(station.outcomes(), ["pass", "pass"]);
+}
+
+#[test]
+fn a_question_is_told_before_it_is_asked_and_its_answer_is_kept() {
+    let station = Station::new();
+    let ask = AskStep { say: "is it green?".to_owned(), answer: Answer::PassFail };
+    let report = station.run(vec![Step::plain("lamp", Body::Ask(ask), Level::Link)]);
+    assert_eq!(report.steps[0].answer.as_deref(), Some("pass"));
+    let events = station.events.lock().expect("unpoisoned");
+    let waiting = events.iter().find(|event| event.event == EventKind::Waiting).expect("a person is waited for");
+    assert_eq!((waiting.step.as_deref(), waiting.say.as_deref()), (Some("lamp"), Some("is it green?")));
 }
 
 #[test]
