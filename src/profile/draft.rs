@@ -10,7 +10,7 @@ const FOLDER: &str = "/lfs1";
 /// A commented profile for `unit`, met at `address`: it loads as it is, and also once its commented-out lines are taken
 /// in. A line of a comment starts with `# `; a line to be taken in has something else behind its `#`.
 #[must_use]
-pub fn new(unit: &Unit, address: &str, usb: Option<&str>) -> String {
+pub fn draft(unit: &Unit, address: &str, usb: Option<&str>) -> String {
     let mut text = head(unit, address);
     text.push_str(&matching(unit, usb));
     if address.starts_with("tty:") {

@@ -28,7 +28,7 @@ mod tests;
 mod value;
 
 pub use document::{From, Input, LinkOptions, Profile};
-pub use draft::new;
+pub use draft::draft;
 pub use facts::{Facts, Fit, Match};
 pub use given::{Given, UnitNames};
 pub use inputs::{InputValue, Inputs, Prompt, Sources};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::super::model::Body;
-use super::super::{Facts, Fit, Given, Sources, UnitNames, load, load_text, lock, new};
+use super::super::{Facts, Fit, Given, Sources, UnitNames, draft, load, load_text, lock};
 use super::{Bench, no_inputs};
 use crate::device::{Capability, Level, Mode, Offer, Unit};
 
@@ -91,7 +91,7 @@ fn a_draft_is_a_profile_with_and_without_its_comments() {
     let link_only = unit(Mode::Application, &[(Capability::Files, &[Level::Link])]);
     for unit in [all(), recovery, link_only, unit(Mode::Application, &[])] {
         for usb in [None, Some("2fe3:0100")] {
-            let draft = new(&unit, "tty:/dev/ttyACM0", usb);
+            let draft = draft(&unit, "tty:/dev/ttyACM0", usb);
             let profile = load_text(&draft, "new.yaml").unwrap_or_else(|e| panic!("{e}\n{draft}"));
             assert!(!profile.is_empty());
             let full = taken_in(&draft);
@@ -104,7 +104,7 @@ fn a_draft_is_a_profile_with_and_without_its_comments() {
 #[test]
 fn a_draft_can_be_applied_at_once() {
     let unit = all();
-    let prepared = load_text(&new(&unit, "tty:/dev/pts/4", None), "new.yaml").unwrap().prepare().unwrap();
+    let prepared = load_text(&draft(&unit, "tty:/dev/pts/4", None), "new.yaml").unwrap().prepare().unwrap();
     assert_eq!(prepared.fits(&Facts::of(&unit, None)), Fit::Yes);
     let resolved = prepared.resolve(&Facts::of(&unit, None), &no_inputs()).unwrap();
     let Body::Files(files) = &resolved.steps[0].body else { panic!() };
@@ -119,7 +119,7 @@ fn a_draft_escapes_what_a_unit_says_of_itself() {
     for model in ["a\nsteps: []\n", "\u{1b}[2J", "x\": {{ y }}", "\u{202e}k\\o \"q\" #", "", "é"] {
         unit.model = Some(model.into());
         unit.serial = Some(model.into());
-        let draft = new(&unit, "tty:/dev/x\n- evil: 1", None);
+        let draft = draft(&unit, "tty:/dev/x\n- evil: 1", None);
         assert!(draft.is_ascii() && !draft.contains('\u{1b}'), "{draft}");
         let profile = load_text(&draft, "new.yaml").unwrap_or_else(|e| panic!("{e}\n{draft}"));
         let matched = profile.matches.values("model");
@@ -129,7 +129,7 @@ fn a_draft_escapes_what_a_unit_says_of_itself() {
 
 #[test]
 fn a_draft_reads_well() {
-    insta::assert_snapshot!(new(&all(), "tty:/dev/ttyACM0", Some("2fe3:0100")), @r#"
+    insta::assert_snapshot!(draft(&all(), "tty:/dev/ttyACM0", Some("2fe3:0100")), @r#"
     # A first profile, written by `hardwire profile new` for the unit at tty:/dev/ttyACM0.
     # Check it with `hardwire profile check FILE`; see what it would change with `hardwire plan FILE -d tty:/dev/ttyACM0`;
     # make it so, verify and record with `hardwire apply FILE -d tty:/dev/ttyACM0`.
