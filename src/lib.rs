@@ -9,6 +9,7 @@ pub mod detect;
 pub mod device;
 pub mod digest;
 pub mod drivers;
+mod durable;
 pub mod error;
 pub mod home;
 pub mod ledger;

@@ -1,6 +1,7 @@
 //! What every command is given, and the arguments that many share.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -142,6 +143,15 @@ impl Context {
         let result = results.pop().unwrap_or_else(|| Err(Error::new(Kind::Interrupted, "no result")));
         result.map_err(Failure::from).flatten().map_err(|failure| failure.at(address))
     }
+}
+
+/// A file that is not there yet.
+pub(super) fn new_file(path: &Path) -> Result<File, Error> {
+    File::create_new(path).map_err(|cause| {
+        let there = cause.kind() == std::io::ErrorKind::AlreadyExists;
+        let kind = if there { Kind::Invalid } else { Kind::Storage };
+        Error::new(kind, format!("{} cannot be written", path.display())).because(cause)
+    })
 }
 
 /// A unit that could not even be opened: when nothing is there, that is "no such unit" rather than "went away".

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::context::Context;
+use super::context::{Context, new_file};
 use super::exit::Exit;
 use super::report::{Outcome, Result, columns};
 use crate::error::{Error, Kind};
@@ -235,10 +235,7 @@ fn export(cx: &Context, file: Option<&Path>, filter: &Filter) -> Outcome {
         ledger.export(&mut cx.voice.raw(), filter)?;
         return Ok(Exit::PASSED);
     };
-    let mut into = File::create_new(path).map_err(|cause| {
-        let kind = if cause.kind() == std::io::ErrorKind::AlreadyExists { Kind::Invalid } else { Kind::Storage };
-        Error::new(kind, format!("{} cannot be written", path.display())).because(cause)
-    })?;
+    let mut into = new_file(path)?;
     let records = ledger.export(&mut into, filter)?;
     into.sync_all().map_err(|cause| Error::new(Kind::Storage, "the export cannot be kept").because(cause))?;
     cx.voice.object(&ExportLine { r#type: "export", records, file: path.display().to_string() });

@@ -1,6 +1,5 @@
 //! `hardwire profile`.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::apply::InputArgs;
-use super::context::{Context, OneDevice, Secrets};
+use super::context::{Context, OneDevice, Secrets, new_file};
 use super::exit::Exit;
 use super::report::Outcome;
 use crate::device::{Bay, UnitText};
@@ -175,13 +174,10 @@ fn draft(cx: &Context, device: &OneDevice, file: Option<&Path>) -> Outcome {
     let bay = cx.bay(device, Secrets::None)?;
     let (address, usb) = (bay.address().to_owned(), bay.usb_id().map(str::to_owned));
     let unit = cx.with_unit(bay, |driver, _| Ok(driver.unit().clone()))?;
-    let text = profile::new(&unit, &address, usb.as_deref());
+    let text = profile::draft(&unit, &address, usb.as_deref());
     if let Some(file) = file {
-        let written = File::create_new(file).and_then(|mut new| new.write_all(text.as_bytes()));
-        written.map_err(|cause| {
-            let there = cause.kind() == std::io::ErrorKind::AlreadyExists;
-            let kind = if there { Kind::Invalid } else { Kind::Storage };
-            Error::new(kind, format!("{} cannot be written", file.display())).because(cause)
+        new_file(file)?.write_all(text.as_bytes()).map_err(|cause| {
+            Error::new(Kind::Storage, format!("{} cannot be written", file.display())).because(cause)
         })?;
         cx.voice.say(format_args!("{0}: see `hardwire plan {0} -d {address}`", file.display()));
     } else {

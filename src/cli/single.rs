@@ -1,7 +1,7 @@
 //! `hardwire flash`, `put`, `get` and `reboot`: one step without a profile, recorded all the same.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use super::context::{Context, OneDevice, Secrets};
 use super::exit::Exit;
 use super::report::{Outcome, Result};
 use crate::device::{Activate, Level, Mode, UnitText};
+use crate::durable;
 use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
 use crate::profile::model::Resolved;
@@ -240,7 +241,9 @@ impl Get {
         let item = &backup.manifest.items[0];
         let mut object = office.vault()?.get_checked(&item.sha256)?;
         match &self.file {
-            Some(file) => replace(file, &mut object)?,
+            Some(file) => durable::replace(file, |new| std::io::copy(&mut object, new).map(drop)).map_err(|cause| {
+                Error::new(Kind::Storage, format!("{} cannot be written", file.display())).because(cause)
+            })?,
             None => print(cx, &mut object)?,
         }
         cx.voice.object(&FileLine {
@@ -258,19 +261,6 @@ impl Get {
         cx.voice.say(format_args!("{}: {} bytes to {to}, sha256 {}", self.path, item.bytes, item.sha256));
         Ok(Exit::of_run(report))
     }
-}
-
-/// Whole or not at all: what was there stays until the new content is on disk.
-fn replace(file: &Path, object: &mut Object) -> Result<(), Error> {
-    let unwritten = |cause: std::io::Error| {
-        Error::new(Kind::Storage, format!("{} cannot be written", file.display())).because(cause)
-    };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
-    std::io::copy(object, &mut new).map_err(unwritten)?;
-    new.as_file().sync_all().map_err(unwritten)?;
-    new.persist(file).map_err(|error| unwritten(error.error))?;
-    Ok(())
 }
 
 fn print(cx: &Context, object: &mut Object) -> Result<(), Error> {

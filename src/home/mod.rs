@@ -8,8 +8,6 @@
 //! vault/         backups and artifacts by digest
 //! ```
 
-pub(crate) mod durable;
-
 use std::fmt;
 use std::fs;
 use std::io;
@@ -23,8 +21,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::digest::{Algorithm, Digest};
+use crate::durable::{self, storage};
 use crate::error::{Error, Kind, Result};
-use durable::storage;
 
 const STATION: &str = "station.yaml";
 const SECRET: &str = "secret";

@@ -16,8 +16,9 @@ use uuid::Uuid;
 use super::record::Draft;
 use super::store::{Ledger, Sealed};
 use crate::digest::canonical;
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Home, durable};
+use crate::home::Home;
 
 pub(super) const FORMAT: u64 = 1;
 pub(super) const EXTENSION: &str = "jsonl";

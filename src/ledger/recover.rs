@@ -13,8 +13,9 @@ use super::journal::EXTENSION;
 use super::record::{Draft, RecordKind, Subject};
 use super::store::{Ledger, Sealed};
 use crate::digest::{Algorithm, Digest, canonical};
+use crate::durable;
 use crate::error::Result;
-use crate::home::{Home, durable};
+use crate::home::Home;
 
 /// The most bytes of entries that a record of an interrupted run keeps; steps are kept whatever their number.
 const MAX_KEPT: usize = 16 << 20;

@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::query::OnceKey;
 use super::record::{Draft, RecordKind, time};
 use crate::digest::{Algorithm, Digest, canonical};
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Home, durable};
+use crate::home::Home;
 
 /// Marks the file as ours among SQLite files (`file` and SQLite itself show it): "HWLG".
 const APPLICATION_ID: i64 = 0x4857_4c47;

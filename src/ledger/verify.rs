@@ -10,8 +10,9 @@ use super::query::Filter;
 use super::record::{FORMAT, RecordKind, STATEMENT};
 use super::store::{Done, Ledger, TRIGGERS, done};
 use crate::digest::Digest;
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Home, durable};
+use crate::home::Home;
 
 /// The longest line that an export may have.
 const MAX_LINE: u64 = 64 << 20;

@@ -9,6 +9,7 @@ use super::node::{Node, Value};
 use super::prepare::to_json;
 use super::read::{ARTIFACT, TOP, beside, check_format};
 use super::source::{At, Source};
+use crate::durable;
 use crate::error::{Error, Kind, Result};
 
 /// What was pinned.
@@ -52,7 +53,8 @@ pub fn lock(path: impl AsRef<Path>) -> Result<Vec<Locked>> {
     }
     let text = apply(&source.text, edits);
     verify(path, &document, &text, &locked)?;
-    write(path, &text)?;
+    durable::replace(path, |file| file.write_all(text.as_bytes()))
+        .map_err(|e| Error::new(Kind::Storage, format!("cannot write {}", path.display())).because(e))?;
     Ok(locked)
 }
 
@@ -191,18 +193,4 @@ fn verify(path: &Path, before: &Node, text: &str, locked: &[Locked]) -> Result<(
     let sentence =
         format!("{} is laid out in a way that cannot be edited in place; nothing was changed", path.display());
     Err(Error::new(Kind::Invalid, sentence).next(format!("write the digests by hand: {}", by_hand.join("; "))))
-}
-
-/// Replaces the file in one step, so that no crash leaves half a profile.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let cannot = |e: std::io::Error| Error::new(Kind::Storage, format!("cannot write {}", path.display())).because(e);
-    // A symbolic link stays one.
-    let path = path.canonicalize().map_err(cannot)?;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(cannot)?;
-    file.write_all(text.as_bytes()).map_err(cannot)?;
-    file.as_file().set_permissions(std::fs::metadata(&path).map_err(cannot)?.permissions()).map_err(cannot)?;
-    file.as_file().sync_all().map_err(cannot)?;
-    file.persist(&path).map_err(|e| cannot(e.error))?;
-    Ok(())
 }

@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 
 use super::{Vault, names};
 use crate::digest::{Algorithm, Digest};
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::durable;
 
 /// An object that is in the vault.
 #[derive(Debug, Clone, PartialEq, Eq)]

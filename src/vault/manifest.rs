@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Vault, names};
 use crate::digest::{Algorithm, Digest, canonical, sha256_hex};
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::durable;
 
 /// The manifest's format.
 const FORMAT: u64 = 1;

@@ -20,8 +20,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Home, durable};
+use crate::home::Home;
 
 pub use incoming::{Incoming, Stored};
 pub use manifest::{Backup, Firmware, Item, ItemKind, Manifest, Omission};

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::incoming::hash;
 use crate::digest::Digest;
+use crate::durable;
 use crate::error::{Error, Kind, Result};
-use crate::home::durable;
 
 /// An object, open. As a reader it checks its bytes on the way: the read that reaches the end fails when they are not
 /// those that were kept.

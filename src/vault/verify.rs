@@ -7,8 +7,8 @@ use std::fs::File;
 use super::Vault;
 use super::incoming::hash;
 use crate::digest::{Algorithm, Digest};
+use crate::durable;
 use crate::error::Result;
-use crate::home::durable;
 
 /// One thing that is not as it was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

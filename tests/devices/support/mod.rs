@@ -5,7 +5,7 @@
 //! that cannot start fails its test.
 
 // Each test program includes this module and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "not every test file uses every piece of the support")]
 #![allow(clippy::disallowed_methods, reason = "real devices live in real time")]
 
 pub mod debugger;

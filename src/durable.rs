@@ -38,6 +38,24 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
+/// Puts what `write` writes at `path`, whole or not at all: what was there stays until the new content is on the disk. A
+/// file keeps its permissions, a symbolic link stays one.
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let path = match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        found => found?,
+    };
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(dir)?;
+    write(temporary.as_file_mut())?;
+    if let Ok(there) = fs::metadata(&path) {
+        temporary.as_file().set_permissions(there.permissions())?;
+    }
+    temporary.as_file().sync_all()?;
+    temporary.persist(&path)?;
+    sync_dir(dir)
+}
+
 /// Puts `bytes` at `dir/name` unless something is there: two processes at once agree on one content.
 pub(crate) fn publish(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<Published> {
     let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::digest::Digest;
+use crate::durable;
 use crate::error::Kind;
-use crate::home::{Home, durable};
+use crate::home::Home;
 
 mod chain;
 mod dying;
