@@ -4,8 +4,7 @@
 //! (`all`, or some of `zephyr,mcuboot,smpmgr`); elsewhere a test says that it is left out. Where they are named, one
 //! that cannot start fails its test.
 
-// Each test program includes this module and uses a part of it.
-#![allow(dead_code, reason = "not every test file uses every piece of the support")]
+#![allow(dead_code, reason = "each test program includes this module and uses a part of it")]
 #![allow(clippy::disallowed_methods, reason = "real devices live in real time")]
 
 pub mod debugger;
