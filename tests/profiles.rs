@@ -138,7 +138,7 @@ fn mcuboot_recovery() {
 #[test]
 fn a_draft_for_the_unit_at_hand() {
     let bench = Bench::new(&[]);
-    let draft = profile::new(&bench.unit(), &bench.address, None);
+    let draft = profile::draft(&bench.unit(), &bench.address, None);
     let profile = bench.write("new.yaml", draft);
     let steps = bench.twice(&profile, &[]);
     assert_eq!((&steps[0]["kind"], &steps[0]["level"]), (&"files".into(), &"digest".into()));
