@@ -18,6 +18,7 @@ pub mod report;
 mod restore;
 mod single;
 mod stub;
+mod vault;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -82,6 +83,7 @@ enum Command {
     Reboot(single::Reboot),
     Profile(profile::ProfileCommand),
     Ledger(ledger::LedgerCommand),
+    Vault(vault::VaultCommand),
     Demo(demo::Demo),
     Stub(Box<stub::Stub>),
     Completions(completions::Completions),
@@ -115,6 +117,7 @@ fn run(cli: Cli) -> Exit {
         Command::Demo(command) => command.run(&cx),
         Command::Profile(command) => command.run(&cx),
         Command::Ledger(command) => command.run(&cx),
+        Command::Vault(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),
         Command::Completions(command) => command.run(&cx, &mut Cli::command()),
     };

@@ -13,3 +13,4 @@ mod person;
 mod profile;
 mod runs;
 mod usage;
+mod vault;
