@@ -212,7 +212,7 @@ fn a_backup_is_put_back_and_only_where_it_belongs() {
     let (line, code) = bench.last(&["restore", &id, "-d", &other, "--yes"]);
     assert_eq!((line["kind"].as_str(), code), (Some("invalid"), 2), "{line}");
     assert_eq!(bench.last(&["restore", &id, "-d", &other, "--other-unit", "--yes"]).1, 0);
-    assert_eq!(bench.last(&["restore", "00", "-d", &device]).1, 2);
+    assert_eq!(bench.last(&["restore", &"0".repeat(64), "-d", &device]).1, 2);
     assert_eq!(bench.run(&["get", "/lfs1/f", "-d", &other]).stdout, "first");
 }
 
