@@ -84,24 +84,26 @@ fn power_cut_before_every_request_is_answered() {
 #[test]
 fn station_killed_at_every_event() {
     let model = undisturbed();
-    let killed = at_every(|number| {
+    let interrupted = AtomicU32::new(0);
+    at_every(|number| {
         let bench = Bench::new(&model.profile);
         let _unit = bench.power(&[]);
         let Some(event) = bench.apply_until_event(number) else { return false };
         let again = bench.apply().exits(0);
         bench.is_as(model, &again, &format!("killed at {event}"));
-        // A station runs on until the signal reaches it: after its last proof it may have sealed the record already.
-        let late = event["event"] == "step-finished" || event["event"] == "run-finished";
+        // A station runs on until the signal reaches it: it may have ended by then, and sealed a true pass.
         let recorded = bench.recorded();
-        let whole = late && recorded == ["pass", "pass"];
-        assert!(whole || recorded == ["error", "pass"], "killed at {event}: {recorded:?}");
-        if !whole {
-            let first = &bench.records()[0]["statement"]["predicate"];
-            assert_eq!(first["error"]["kind"], "interrupted", "killed at {event}: {first:#}");
+        if recorded == ["pass", "pass"] {
+            return true;
         }
+        assert_eq!(recorded, ["error", "pass"], "killed at {event}");
+        let first = &bench.records()[0]["statement"]["predicate"];
+        assert_eq!(first["error"]["kind"], "interrupted", "killed at {event}: {first:#}");
+        interrupted.fetch_add(1, Ordering::SeqCst);
         true
     });
-    assert!(killed >= 10, "only {killed} events");
+    let interrupted = interrupted.into_inner();
+    assert!(interrupted >= 8, "only {interrupted} runs were interrupted");
 }
 
 #[test]
