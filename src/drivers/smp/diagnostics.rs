@@ -13,6 +13,8 @@ use crate::error::{Kind, Result};
 
 /// Groups, tasks, pools and counters of a group that are read at most.
 const MAX_ENTRIES: usize = 256;
+/// Longest name of a group that is asked for, in bytes: it fits the smallest message.
+const MAX_NAME: usize = 64;
 /// Words of Zephyr's stack figures (`mcumgr` counts them in units of 4 bytes).
 const STACK_WORD: u64 = 4;
 /// Fields of OS information and how they are called. Asked one by one: together they overflow a small buffer.
@@ -137,6 +139,10 @@ impl SmpDriver {
         let Some(list) = self.optional("statistics", &statistics::List {}, found, op)? else { return Ok(()) };
         for group in list.names.iter().take(MAX_ENTRIES) {
             op.check()?;
+            if group.raw().len() > MAX_NAME {
+                found.missing.insert(word(group), "its name is too long to ask for".to_owned());
+                continue;
+            }
             let request = statistics::Data { name: group.raw().to_owned() };
             let Some(reply) = self.optional(&word(group), &request, found, op)? else { continue };
             for (name, value) in reply.fields.iter().take(MAX_ENTRIES) {

@@ -228,7 +228,7 @@ fn failed(failure: Failure) -> Ended {
         }
         Cause::Busy { .. } => (Kind::Busy, "wait until the unit is idle, then apply again"),
         Cause::TooLarge { .. } => (Kind::Refused, "name a smaller file"),
-        Cause::Offset { .. } | Cause::Stuck { .. } => {
+        Cause::Offset { .. } | Cause::Stuck { .. } | Cause::Astray { .. } => {
             (Kind::Garbled, "apply again; `,window=1` sends slower to a unit that loses what comes fast")
         }
         Cause::Over => (Kind::Garbled, "this is a fault of Hardwire: please report it"),

@@ -7,6 +7,9 @@ use crate::smp::header::{Group, Version};
 use std::fmt;
 use thiserror::Error;
 
+/// Characters of a unit's own words that are kept: they end up in errors and records.
+const MAX_REASON: usize = 256;
+
 /// Whose code a refusal carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
@@ -113,7 +116,7 @@ impl Refusal {
             match key {
                 "rc" => rc = Some(i64::decode(r).map_err(|error| error.in_key("rc"))?),
                 "err" => err = Some(GroupError::decode(r).map_err(|error| error.in_key("err"))?),
-                "rsn" => reason = Option::<Text>::decode(r).ok().flatten(),
+                "rsn" => reason = Option::<Text>::decode(r).ok().flatten().map(|text| text.shortened(MAX_REASON)),
                 "len" | "off" if is_unsigned(r) => at = Some(r.unsigned()?),
                 _ => r.skip()?,
             }

@@ -362,3 +362,13 @@ fn replies_written_after_the_documentation() {
     assert_eq!(entries[0].message, TextOrBytes::Bytes(vec![0xa1, 0x61, b'a', 1].into()));
     assert_eq!(entries[1].message, TextOrBytes::Text("plain".into()));
 }
+
+#[test]
+fn a_units_own_words_are_kept_short() {
+    let refusal = Refusal::common(codes::common::UNKNOWN).because("\u{e9}".repeat(30_000));
+    let bytes = encode_refusal(&refusal, &message(&[]).header).unwrap();
+    let Err(ReplyError::Refused(read)) = Message::parse(&bytes).unwrap().reply::<os::Echo>() else {
+        panic!("no refusal");
+    };
+    assert_eq!(read.reason.unwrap().raw().chars().count(), 256);
+}

@@ -17,6 +17,15 @@ impl Text {
     pub fn raw(&self) -> &str {
         &self.0
     }
+
+    /// At most the first `chars` characters.
+    #[must_use]
+    pub fn shortened(mut self, chars: usize) -> Self {
+        if let Some((end, _)) = self.0.char_indices().nth(chars) {
+            self.0.truncate(end);
+        }
+        self
+    }
 }
 
 impl<T: Into<String>> From<T> for Text {
@@ -53,7 +62,7 @@ impl fmt::Display for Text {
 /// Not a control character, and none that turns the direction of writing or hides itself.
 fn is_harmless(char: char) -> bool {
     !char.is_control()
-        && !matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        && !matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Debug for Text {

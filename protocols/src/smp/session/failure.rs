@@ -67,6 +67,14 @@ pub enum Cause {
         /// Answers without progress.
         answers: u32,
     },
+    /// The unit goes back again and again: its content was sent many times over.
+    #[error("{sent} bytes were sent for {total}, and the unit keeps going back")]
+    Astray {
+        /// Payload bytes sent.
+        sent: u64,
+        /// Bytes of the whole content.
+        total: u64,
+    },
     /// The unit was busy, or out of buffers, every time.
     #[error("the unit was busy {times} times")]
     Busy {
@@ -106,7 +114,11 @@ impl fmt::Display for Failure {
             Cause::RequestTooLong { .. } | Cause::Unframeable(_) | Cause::LimitTooSmall { .. } => {
                 write!(f, "{what} was not sent")
             }
-            Cause::Offset { .. } | Cause::Stuck { .. } | Cause::Busy { .. } | Cause::TooLarge { .. } => {
+            Cause::Offset { .. }
+            | Cause::Stuck { .. }
+            | Cause::Astray { .. }
+            | Cause::Busy { .. }
+            | Cause::TooLarge { .. } => {
                 write!(f, "{what} cannot go on")
             }
             Cause::Over => write!(f, "{what} had ended"),

@@ -322,6 +322,29 @@ fn measurements_carry_names_and_units() {
 }
 
 #[test]
+fn one_group_with_an_absurd_name_does_not_cost_the_others() {
+    use protocols::smp::message::statistics::{List, ListReply};
+    use protocols::smp::message::{Message, Request, encode_reply};
+    let bench = Bench::new();
+    let mut driver = bench.open();
+    bench.filter(|message| {
+        let header = Message::parse(message).unwrap().header;
+        if !List::is(&header) {
+            return Verdict::Pass;
+        }
+        let reply = ListReply { names: vec!["x".repeat(50_000).into(), "supply".into()] };
+        Verdict::Answer(encode_reply::<List>(&reply, &header).unwrap())
+    });
+    let found = bench.op(|op| driver.diagnostics().unwrap().measure(op)).unwrap();
+    assert!(found.measurements.iter().any(|measurement| measurement.name == "supply/mv"));
+    assert!(
+        found.missing.iter().any(|(name, why)| name.len() <= 64 && why.contains("too long")),
+        "{:?}",
+        found.missing
+    );
+}
+
+#[test]
 fn the_shell_answers_and_its_failure_is_a_status() {
     let bench = Bench::new();
     let mut driver = bench.open();

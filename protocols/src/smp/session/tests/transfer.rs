@@ -141,6 +141,31 @@ fn a_unit_that_always_restarts_ends_the_upload() {
     assert!(matches!(failure.cause, Cause::Stuck { .. }), "{failure}");
 }
 
+/// Each round brings one byte more than the one before, so no single answer is without progress.
+#[test]
+fn a_unit_that_creeps_forward_and_goes_back_ends_the_upload() {
+    use crate::smp::header::Header;
+    use crate::smp::message::{encode_reply, image};
+    const PIECE: u64 = 300;
+    let content = bytes(20_000);
+    let limits = Limits { window: 1, ..LIMITS };
+    let mut bench = bench(|_| Fault::None);
+    let (mut at, mut best) = (0, 0);
+    bench.server.script = Some(Box::new(move |_, header: &Header| {
+        at = match at {
+            at if at > best => {
+                best = at;
+                0
+            }
+            at => (at + PIECE).min(best + 1),
+        };
+        encode_reply::<image::Upload>(&image::UploadReply { off: Some(at), matches: None }, header).ok()
+    }));
+    let failure = upload_image(&mut bench, &content, limits).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Astray { .. }), "{failure}");
+    assert!(bench.server.requests < 3000, "{} requests", bench.server.requests);
+}
+
 #[test]
 fn an_upload_that_was_cut_off_goes_on() {
     let image = bytes(20_000);

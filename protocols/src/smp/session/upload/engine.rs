@@ -15,6 +15,10 @@ const FEW_LINES: usize = 2;
 /// Pieces end on a multiple of this at a unit that took only a part of one: it can write whole flash words only.
 const ALIGNMENT: usize = 32;
 
+/// A transfer ends when it has sent its content so many times over. Restarts and losses cost a few rounds at most; a unit
+/// that creeps forward between going back would keep us for the square of what there is to send.
+const MAX_ROUNDS: u64 = 16;
+
 #[derive(Debug)]
 pub(super) struct Engine<'a, K> {
     line: &'a mut Line,
@@ -419,6 +423,9 @@ impl<'a, K: Kind> Engine<'a, K> {
     }
 
     fn send(&mut self, now: Moment) -> Step<Uploaded> {
+        if self.stats.sent > self.enough() {
+            return self.fail(now, Cause::Astray { sent: self.stats.sent, total: self.total() });
+        }
         let again = if self.silences > 0 { Again::Yes } else { Again::No };
         let (what, encoded) = if self.opening == Opening::Close {
             self.opening = Opening::Closing;
@@ -446,6 +453,13 @@ impl<'a, K: Kind> Engine<'a, K> {
         let alongside = self.in_flight.len() + 1;
         self.in_flight.push_back(InFlight { seq, what, epoch: self.epoch, sent: now, wire: framed.len(), alongside });
         Step::Send(framed)
+    }
+
+    /// Payload bytes after which it is no use to send more. A full window of pieces may be sent again for each that is
+    /// lost, which weighs on content that is not much longer than that.
+    fn enough(&self) -> u64 {
+        let window = (self.limits.message as u64).saturating_mul(self.limits.window as u64);
+        self.total().saturating_add(window).saturating_mul(MAX_ROUNDS)
     }
 
     /// As much from `off` on as fills the unit's buffer, `None` when that is too little.
