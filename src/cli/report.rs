@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 
 use super::exit::Exit;
-use crate::device::BayId;
+use crate::device::{BayId, steers_screen};
 use crate::error::{Error, Kind};
 use crate::run::report;
 
@@ -189,16 +189,12 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         .collect()
 }
 
-fn is_hostile(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// Leaves lines and tabs, escapes whatever else could steer a terminal. The last door: text from a unit is
 /// escaped by its type already, file names and other tools' errors are not.
 fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_hostile(c) && c != '\n' && c != '\t' {
+        if steers_screen(c) && c != '\n' && c != '\t' {
             let _ = write!(safe, "{}", c.escape_unicode());
         } else {
             safe.push(c);
@@ -211,7 +207,7 @@ fn escape(text: &str) -> String {
 fn escape_json(line: &str) -> String {
     let mut safe = String::with_capacity(line.len());
     for c in line.chars() {
-        if is_hostile(c) {
+        if steers_screen(c) {
             let _ = write!(safe, "\\u{:04x}", u32::from(c));
         } else {
             safe.push(c);
@@ -242,7 +238,7 @@ mod tests {
     fn json_keeps_its_meaning_when_controls_are_escaped() {
         let line = serde_json::json!({"serial": "a\u{9b}2J\u{202e}é"}).to_string();
         let safe = escape_json(&line);
-        assert!(safe.is_ascii() || !safe.chars().any(is_hostile));
+        assert!(safe.is_ascii() || !safe.chars().any(steers_screen));
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap()["serial"], "a\u{9b}2J\u{202e}é");
     }
 }

@@ -4,6 +4,14 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+/// Whether a character steers a screen rather than stands on it: control characters, line separators, those that turn
+/// the direction of writing, and those that cannot be seen.
+#[must_use]
+pub fn steers_screen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Text that a unit sent. Printing escapes it: no control or bidirectional character reaches a screen.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct UnitText(String);
@@ -35,9 +43,8 @@ impl UnitText {
 
 impl fmt::Display for UnitText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bidi = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         for c in self.0.chars() {
-            if c.is_control() || bidi(c) {
+            if steers_screen(c) {
                 write!(f, "{}", c.escape_unicode())?;
             } else {
                 fmt::Write::write_char(f, c)?;
@@ -78,5 +85,9 @@ mod tests {
     #[test]
     fn an_escape_sequence_does_not_reach_the_screen() {
         assert_eq!(UnitText::new("a\x1b[2Jb\u{202e}").to_string(), "a\\u{1b}[2Jb\\u{202e}");
+        for c in ['\u{9b}', '\u{61c}', '\u{200b}', '\u{2028}', '\u{2066}', '\u{feff}'] {
+            assert!(UnitText::new(&c.to_string()).to_string().is_ascii(), "{c:?}");
+        }
+        assert_eq!(UnitText::new("Prüfstand 3 µ").to_string(), "Prüfstand 3 µ");
     }
 }
