@@ -26,6 +26,7 @@ use crate::error::{Error, Kind, Result};
 
 const STATION: &str = "station.yaml";
 const SECRET: &str = "secret";
+const LEDGER: &str = "ledger.sqlite";
 const FORMAT: u64 = 1;
 /// Keeps these digests apart from whatever else the secret will key.
 const KEYED_DOMAIN: &[u8] = b"hardwire keyed digest v1\0";
@@ -71,11 +72,20 @@ impl Home {
     ///
     /// # Errors
     /// `storage`: the directory cannot be created, read or written; `station.yaml` is damaged or of a newer format;
-    /// the secret is gone or damaged although the station exists (a new one would disown every keyed digest).
+    /// it is gone although there is a ledger (a new id would break its chain); the secret is gone or damaged although the
+    /// station exists (a new one would disown every keyed digest).
     pub fn open(root: Option<PathBuf>) -> Result<Home> {
         let root = root.map_or_else(Home::default_root, Ok)?;
         let named = root.display().to_string();
         durable::create_dir(&root).map_err(|e| storage(format!("the station's home {named} cannot be created"), e))?;
+        // Asked first: whoever makes a ledger has published the station before.
+        let has_ledger = exists(&root.join(LEDGER))?;
+        if !exists(&root.join(STATION))? && has_ledger {
+            let gone = format!("{STATION} is gone from {named}, and the ledger there is of a station that has one");
+            return Err(Error::new(Kind::Storage, gone).next(
+                "put it back from a copy, or write `format: 1` and `station: ID` into it: every record names the id",
+            ));
+        }
         // The secret is there before the station is: so a station without one is damage, not a beginning.
         if !exists(&root.join(STATION))? && !exists(&root.join(SECRET))? {
             let mut fresh = [0; 32];
@@ -147,7 +157,7 @@ impl Home {
     }
 
     pub(crate) fn ledger(&self) -> PathBuf {
-        self.root.join("ledger.sqlite")
+        self.root.join(LEDGER)
     }
 
     pub(crate) fn journals(&self) -> PathBuf {
@@ -165,8 +175,8 @@ fn exists(path: &Path) -> Result<bool> {
 
 fn read_station(path: &Path) -> Result<Station> {
     let named = path.display();
-    let text = fs::read_to_string(path).map_err(|e| storage(format!("{named} cannot be read"), e))?;
-    let station: Station = serde_yaml::from_str(&text).map_err(|e| {
+    let text = fs::read(path).map_err(|e| storage(format!("{named} cannot be read"), e))?;
+    let station: Station = serde_yaml::from_slice(&text).map_err(|e| {
         Error::new(Kind::Storage, format!("{named} is damaged"))
             .because(e)
             .next("put it back from a copy; records name the station's id if there is none")

@@ -88,3 +88,18 @@ fn killed_between_secret_and_station_it_goes_on() {
     assert_eq!(fs::read(root.path().join(SECRET)).unwrap(), [7; 32]);
     assert_eq!(open(root.path()).station(), home.station());
 }
+
+#[test]
+fn a_ledger_without_its_station_is_damage_and_not_a_beginning() {
+    let root = tempfile::tempdir().unwrap();
+    let home = open(root.path());
+    fs::write(home.ledger(), b"records").unwrap();
+    fs::remove_file(root.path().join(STATION)).unwrap();
+    let error = Home::open(Some(root.path().to_owned())).unwrap_err();
+    assert_eq!(error.kind(), Kind::Storage);
+    assert!(error.remedy().unwrap().contains("copy"));
+    assert!(!root.path().join(STATION).exists(), "another station was made");
+    fs::write(root.path().join(STATION), [0xff; 40]).unwrap();
+    let error = Home::open(Some(root.path().to_owned())).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
