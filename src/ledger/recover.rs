@@ -49,8 +49,8 @@ pub fn recover(home: &Home, now: Timestamp) -> Result<Vec<Sealed>> {
                 continue;
             }
         };
-        // Nothing whole in it: the power failed before the run began.
-        if held.header.is_some() || held.whole > 0 {
+        // At most one torn line: the power failed before the run began. More than that is a run whose journal was spoiled.
+        if held.whole > 0 || held.unreadable > 1 {
             let ledger = match &mut ledger {
                 Some(ledger) => ledger,
                 none => none.insert(Ledger::open(home)?),

@@ -255,3 +255,17 @@ fn a_very_long_journal_keeps_its_steps_and_its_end() {
     recover(&home, at(9)).unwrap();
     assert_eq!(Ledger::open(&home).unwrap().get("latest").unwrap().outcome, "pass");
 }
+
+#[test]
+fn a_journal_of_which_nothing_can_be_read_leaves_a_record_all_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path());
+    let (spoiled, torn) = (Uuid::new_v4(), Uuid::new_v4());
+    let path = |run: Uuid| home.journals().join(format!("{run}.jsonl"));
+    fs::write(path(spoiled), b"\xff\xfe\n\x00garbage\n{half").unwrap();
+    fs::write(path(torn), b"{\"header\":{\"kind").unwrap();
+    let added = recover(&home, at(9)).unwrap();
+    assert_eq!(added.iter().map(|sealed| sealed.run).collect::<Vec<_>>(), [spoiled]);
+    assert_eq!(journals(&home), 0);
+    assert!(Ledger::open(&home).unwrap().verify().unwrap().is_whole());
+}
