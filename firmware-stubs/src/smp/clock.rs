@@ -1,3 +1,5 @@
+//! The device's time.
+
 use std::time::Instant;
 
 /// The one place where the stand-in looks at the time: the device side has no run, so no run's clock.

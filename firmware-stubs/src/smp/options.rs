@@ -1,3 +1,5 @@
+//! What a stand-in is told to be.
+
 use super::Fault;
 use protocols::smp::wire::LineLength;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! An image around a body.
+
 use super::header::{Flags, Header, Version};
 use super::tlv::{ENTRY_LEN, INFO_LEN, TlvKind, TlvSection};
 use sha2::{Digest, Sha256};

@@ -1,3 +1,5 @@
+//! The 32 bytes before an image, and its version.
+
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;

@@ -1,3 +1,5 @@
+//! A file, read as an image and held against its own hash.
+
 use super::header::{Header, Version};
 use super::tlv::{self, Tlv, TlvKind, TlvSection};
 use sha2::{Digest, Sha256, Sha384, Sha512};

@@ -1,3 +1,5 @@
+//! The trailers behind an image: entries of kind, length and value.
+
 use super::image::ImageError;
 
 /// What an entry of a trailer holds.

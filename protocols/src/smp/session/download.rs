@@ -1,3 +1,5 @@
+//! Reading a file in pieces, several of them in flight.
+
 use super::line::Again;
 use super::window::Window;
 use super::{Cause, Failure, Limits, Line, Progress, RetryPolicy, Session, Step, TransferPolicy};

@@ -1,3 +1,5 @@
+//! One request and its reply.
+
 use super::line::Again;
 use super::{Cause, Failure, Limits, Line, RetryPolicy, Session, Step};
 use crate::smp::message::{Message, Refusal, ReplyError, Request, codes};

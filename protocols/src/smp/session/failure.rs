@@ -1,3 +1,5 @@
+//! How a conversation fails.
+
 use crate::smp::message::{DecodeError, Refusal};
 use crate::smp::wire::MessageTooLong;
 use std::fmt;

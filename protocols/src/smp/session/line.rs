@@ -1,3 +1,5 @@
+//! What outlives a session.
+
 use crate::smp::header::Version;
 use crate::smp::message::{Request, Text, encode_request};
 use crate::smp::wire::{Deframer, Framer, Framing, MAX_MESSAGE, MessageTooLong, Received};

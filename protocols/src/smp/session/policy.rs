@@ -1,3 +1,5 @@
+//! How patient to be, and how much to ask of a unit.
+
 use crate::smp::wire::{CONSOLE_OVERHEAD, Framing};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Messages out of a byte stream.
+
 use super::raw::RawDeframer;
 use super::{FIRST_LINE, Framing, NEXT_LINE, console};
 use thiserror::Error;

@@ -1,3 +1,5 @@
+//! Messages onto a byte stream.
+
 use super::{CONSOLE_OVERHEAD, FIRST_LINE, Framing, NEXT_LINE, console};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,3 +1,5 @@
+//! The state machine that images and files share: what is sent, what was acknowledged, what to do about silence.
+
 use super::flight::{InFlight, What, offset_in, piece_len};
 use super::kind::Kind;
 use super::{Finish, Uploaded};

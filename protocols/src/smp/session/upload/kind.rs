@@ -1,3 +1,5 @@
+//! What images and files do differently.
+
 use super::{ImageTarget, VersionRule};
 use crate::mcuboot;
 use crate::smp::message::{Request, fs, image};
