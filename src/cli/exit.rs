@@ -16,7 +16,7 @@ impl Exit {
     pub const INVALID: Exit = Exit(2);
     /// No such unit.
     pub const NO_SUCH_UNIT: Exit = Exit(3);
-    /// What was read back is not what was sent, or `verify` found damage.
+    /// A unit holds something else than it should, or `verify` found damage.
     pub const MISMATCH: Exit = Exit(4);
     /// A person stopped it.
     pub const CANCELLED: Exit = Exit(5);

@@ -58,7 +58,7 @@ Exit codes:
   1  a unit failed: it refused, or is out of limits
   2  usage, profile, artifact or capability invalid; nothing was written
   3  no such unit
-  4  what was read back is not what was sent, or verify found damage
+  4  a unit holds something else than it should, or verify found damage
   5  cancelled
   6  ledger or vault could not be written
   7  station, link or access: the unit's state is unknown
