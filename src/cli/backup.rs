@@ -122,9 +122,11 @@ fn show(cx: &Context, report: &Report, backup: Option<&Backup>) {
         record: report.record.as_deref(),
     });
     let mut rows = vec![["KIND", "PATH", "BYTES", "SHA-256"].map(String::from)];
-    rows.extend(items.iter().map(|item| {
-        [format!("{:?}", item.kind).to_lowercase(), item.path.clone(), ui::bytes(item.bytes), item.sha256.to_string()]
-    }));
+    rows.extend(
+        items
+            .iter()
+            .map(|item| [item.kind.to_string(), item.path.clone(), ui::bytes(item.bytes), item.sha256.to_string()]),
+    );
     for line in columns(&rows) {
         cx.voice.line(line);
     }

@@ -142,7 +142,7 @@ fn table(all: &[Found]) -> Vec<String> {
             text(found.serial.as_ref().map(ToString::to_string)),
             text(found.model.as_ref().map(ToString::to_string)),
             text(found.usb.as_ref().map(|usb| usb.id.clone())),
-            format!("{:?}", found.access).to_lowercase(),
+            found.access.to_string(),
             found.hint.clone().unwrap_or_default(),
         ]
     }));

@@ -89,7 +89,7 @@ fn show(cx: &Context, planned: &Planned) {
         [
             format!("  {}", step.name),
             step.kind.to_owned(),
-            format!("{:?}", step.action).to_lowercase(),
+            step.action.to_string(),
             if step.bytes > 0 { ui::bytes(step.bytes) } else { "-".into() },
             step.level.map_or_else(|| "-".into(), |level| level.to_string()),
             step.why.clone(),

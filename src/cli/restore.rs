@@ -131,7 +131,7 @@ fn show(cx: &Context, report: &Report, backup: String) {
         [
             item.kind.to_owned(),
             item.path.to_owned(),
-            format!("{:?}", item.outcome).to_lowercase(),
+            item.outcome.to_string(),
             item.level.map_or_else(|| "-".into(), |level| level.to_string()),
         ]
     }));

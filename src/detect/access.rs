@@ -1,5 +1,6 @@
 //! Whether a port could be opened, found out without opening it: opening alone resets some boards.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,18 @@ pub enum Access {
     Unauthorized,
     /// It is named, but nothing answers.
     Offline,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Access::Ok => "ok",
+            Access::Denied => "denied",
+            Access::Busy => "busy",
+            Access::Unauthorized => "unauthorized",
+            Access::Offline => "offline",
+        })
+    }
 }
 
 /// The access to the port at `path`, and what to do when it is not given.

@@ -30,6 +30,16 @@ pub enum Proof {
     Port,
 }
 
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Proof::Hwid => "hwid",
+            Proof::Serial => "serial",
+            Proof::Port => "port",
+        })
+    }
+}
+
 /// A unit that came back, and how it was known.
 pub struct Returned {
     /// The driver of its new mode.

@@ -203,6 +203,16 @@ pub enum Activate {
     Confirm,
 }
 
+impl fmt::Display for Activate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Activate::None => "none",
+            Activate::Test => "test",
+            Activate::Confirm => "confirm",
+        })
+    }
+}
+
 /// What an image upload did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Upload {

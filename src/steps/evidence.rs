@@ -1,5 +1,7 @@
 //! What a step compared and what it came to.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::device::Level;
@@ -17,6 +19,17 @@ pub enum StepOutcome {
     Failed,
     /// It was not tried.
     Skipped,
+}
+
+impl fmt::Display for StepOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StepOutcome::Done => "done",
+            StepOutcome::Already => "already",
+            StepOutcome::Failed => "failed",
+            StepOutcome::Skipped => "skipped",
+        })
+    }
 }
 
 /// One thing that a step compared.

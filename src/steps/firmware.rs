@@ -78,7 +78,7 @@ impl StepKind for FirmwareStep {
         if mode == Mode::Application && !firmware.activations().contains(&self.activate) {
             return Err(Error::new(
                 Kind::Unsupported,
-                format!("the unit's build does not let its image state be set, so `activate: {}` cannot be done", label(self.activate)),
+                format!("the unit's build does not let its image state be set, so `activate: {}` cannot be done", self.activate),
             )
             .next("write the image in another mode (`in: recovery`), or use a build with image management's state command"));
         }
@@ -228,14 +228,6 @@ fn refused_at_boot(image: &ImageIdentity, running: Option<&SlotState>, mode: Mod
         format!("after the restart the old image, {version} ({hash}), runs and not {wanted}: the bootloader refused or reverted it"),
     )
     .next("the old image runs on; apply again, and if it happens again check the image's signing key and the unit's flash")
-}
-
-fn label(activate: Activate) -> &'static str {
-    match activate {
-        Activate::None => "none",
-        Activate::Test => "test",
-        Activate::Confirm => "confirm",
-    }
 }
 
 /// Whether version `a` comes before `b`, part by part as numbers. What is no number does not compare.

@@ -18,6 +18,8 @@ mod settings;
 use evidence::{Item, Judged, Omitted, StepOutcome};
 use person::{Consent, Person};
 
+use std::fmt;
+
 use crate::device::{BayId, Capability, Departure, Driver, Level, Mode, Op, Unit};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -207,6 +209,19 @@ pub enum Action {
     Later,
     /// It does not apply.
     Skip,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::Write => "write",
+            Action::Already => "already",
+            Action::Read => "read",
+            Action::Ask => "ask",
+            Action::Later => "later",
+            Action::Skip => "skip",
+        })
+    }
 }
 
 /// The kind of a step's body.

@@ -21,9 +21,7 @@ pub fn line(event: &Event) -> Option<String> {
         },
         EventKind::Waiting => format!("waits for a person: {}", safe(event.say.as_deref().unwrap_or_default())),
         EventKind::ModeChanged => match (event.mode, event.proof) {
-            (Some(mode), Some(proof)) => {
-                format!("is back in mode {mode}, known by its {}", format!("{proof:?}").to_lowercase())
-            }
+            (Some(mode), Some(proof)) => format!("is back in mode {mode}, known by its {proof}"),
             _ => "is back".to_owned(),
         },
         EventKind::Retry => format!("{}: again, {}", step(event), safe(event.say.as_deref().unwrap_or("it failed"))),

@@ -1,6 +1,7 @@
 //! What a backup holds and what it could not take.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::io;
 
@@ -23,6 +24,15 @@ pub enum ItemKind {
     File,
     /// A setting, under its key.
     Setting,
+}
+
+impl fmt::Display for ItemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ItemKind::File => "file",
+            ItemKind::Setting => "setting",
+        })
+    }
 }
 
 /// One thing that was kept.
