@@ -8,4 +8,5 @@
 
 pub mod mcuboot;
 pub mod smp;
+pub mod text;
 pub mod time;

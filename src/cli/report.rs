@@ -4,10 +4,11 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use protocols::text::steers_screen;
 use serde::Serialize;
 
 use super::exit::Exit;
-use crate::device::{BayId, steers_screen};
+use crate::device::BayId;
 use crate::error::{Error, Kind};
 use crate::run::report;
 

@@ -20,5 +20,5 @@ pub use level::Level;
 pub use mode::{Departure, Mode, ModeSpec, Offer};
 pub use op::{Cancel, Op, Progress};
 pub use signature::Signature;
-pub use text::{UnitText, steers_screen};
+pub use text::UnitText;
 pub use unit::Unit;

@@ -2,15 +2,8 @@
 
 use std::fmt;
 
+use protocols::text::steers_screen;
 use serde::{Serialize, Serializer};
-
-/// Whether a character steers a screen rather than stands on it: control characters, line separators, those that turn
-/// the direction of writing, and those that cannot be seen.
-#[must_use]
-pub fn steers_screen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
 
 /// Text that a unit sent. Printing escapes it: no control or bidirectional character reaches a screen.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

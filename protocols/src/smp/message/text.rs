@@ -1,6 +1,7 @@
 //! Strings of a unit, as types that keep what came and do no harm when shown.
 
 use super::cbor::{DecodeError, Reader, Value, Writer};
+use crate::text::steers_screen;
 use minicbor::data::Type;
 use std::fmt::{self, Write as _};
 use std::ops::Deref;
@@ -49,20 +50,14 @@ impl PartialEq<&str> for Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for char in self.0.chars() {
-            if is_harmless(char) {
-                f.write_char(char)?;
-            } else {
+            if steers_screen(char) {
                 write!(f, "{}", char.escape_default())?;
+            } else {
+                f.write_char(char)?;
             }
         }
         Ok(())
     }
-}
-
-/// Not a control character, and none that turns the direction of writing or hides itself.
-fn is_harmless(char: char) -> bool {
-    !char.is_control()
-        && !matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Debug for Text {
