@@ -1,13 +1,13 @@
 //! Reading a file in pieces, several of them in flight.
 
 use super::line::Again;
+use super::patience::{Known, Patience};
 use super::window::Window;
 use super::{Cause, Failure, Limits, Line, Progress, RetryPolicy, Session, Step, TransferPolicy};
 use crate::smp::header::Header;
 use crate::smp::message::{DecodeError, Message, ReplyError, Request, fs};
 use crate::time::Moment;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// Reading a file in pieces, several of them in flight once the unit has shown how long its pieces are.
 ///
@@ -31,14 +31,10 @@ pub struct FileDownload<'a> {
     content: Vec<u8>,
     received: u64,
     losses: u32,
-    silences: u32,
     stalls: u32,
     busy: u32,
     pause_until: Option<Moment>,
-    since: Option<Moment>,
-    heard: Moment,
-    /// Recent slowest answer.
-    slowest: Duration,
+    patience: Patience,
     last_seq: u8,
     garbled_before: u64,
     report: bool,
@@ -106,13 +102,10 @@ impl<'a> FileDownload<'a> {
             content: Vec::new(),
             received: 0,
             losses: 0,
-            silences: 0,
             stalls: 0,
             busy: 0,
             pause_until: None,
-            since: None,
-            heard: Moment::START,
-            slowest: Duration::ZERO,
+            patience: Patience::new(policy.soonest),
             last_seq: 0,
             garbled_before,
             report: false,
@@ -186,10 +179,9 @@ impl<'a> FileDownload<'a> {
             place.copy_from_slice(got);
         }
         self.received += got.len() as u64;
-        self.silences = 0;
+        self.patience.progressed();
         self.stalls = 0;
         self.busy = 0;
-        self.since = Some(self.heard);
         self.window.answered();
         self.report = true;
     }
@@ -201,31 +193,26 @@ impl<'a> FileDownload<'a> {
         }
     }
 
-    fn patience(&self) -> RetryPolicy {
+    fn retry(&self) -> RetryPolicy {
         if self.shape.is_some() { self.policy.piece } else { self.policy.first }
     }
 
-    /// Time for the next answer. A unit that has answered quickly is asked again sooner, then ever later.
-    fn timeout(&self) -> Duration {
-        let most = self.patience().timeout;
-        if self.shape.is_none() {
-            return most;
-        }
-        let usual = (self.slowest * 4).max(self.policy.soonest);
-        usual.saturating_mul(1 << self.silences.min(16)).min(most)
+    fn unit(&self) -> Known {
+        if self.shape.is_some() { Known::Answers } else { Known::NotYet }
     }
 
     fn deadline(&self) -> Option<Moment> {
         let oldest = self.in_flight.front()?;
         let wire: usize = self.in_flight.iter().map(|request| request.wire).sum();
-        Some(oldest.sent.max(self.heard) + self.timeout() + self.line.time_for(wire))
+        Some(
+            oldest.sent.max(self.patience.heard)
+                + self.patience.timeout(self.retry(), self.unit())
+                + self.line.time_for(wire),
+        )
     }
 
     fn on_timeout(&mut self, now: Moment) {
-        self.silences += 1;
-        let RetryPolicy { timeout, tries } = self.patience();
-        let waited = self.since.map_or(Duration::ZERO, |since| now.saturating_since(since));
-        if self.silences >= tries && (self.shape.is_none() || waited >= timeout.saturating_mul(tries)) {
+        if self.patience.is_over(now, self.retry(), self.unit()) {
             let garbled = self.line.garbled().saturating_sub(self.garbled_before);
             self.end = Some(Err(Cause::NoReply { garbled: u32::try_from(garbled).unwrap_or(u32::MAX) }));
             return;
@@ -253,7 +240,7 @@ impl<'a> FileDownload<'a> {
     }
 
     fn send(&mut self, now: Moment, range: Range) -> Step<FileDownloaded> {
-        let again = if self.silences > 0 { Again::Yes } else { Again::No };
+        let again = if self.patience.silences > 0 { Again::Yes } else { Again::No };
         let request = fs::Download { off: range.off, name: self.path.clone() };
         let (seq, message) = match self.line.encode(&request) {
             Ok(encoded) => encoded,
@@ -270,7 +257,7 @@ impl<'a> FileDownload<'a> {
             self.cursor = range.off + range.len;
         }
         self.last_seq = seq;
-        self.since.get_or_insert(now);
+        self.patience.since.get_or_insert(now);
         let answer =
             self.line.framing().wire_len(self.shape.map_or(self.limits.message, |shape| to_usize(shape.piece)));
         let alongside = self.in_flight.len() + 1;
@@ -284,8 +271,8 @@ impl<'a> FileDownload<'a> {
         Step::Failed(Failure {
             command: fs::Download::NAME,
             seq: self.last_seq,
-            tries: self.silences.max(1),
-            waited: self.since.map_or_else(Default::default, |since| now.saturating_since(since)),
+            tries: self.patience.silences.max(1),
+            waited: self.patience.waited(now),
             at: Some(self.received),
             cause,
         })
@@ -317,7 +304,6 @@ impl Session for FileDownload<'_> {
             let Some(index) = self.in_flight.iter().position(|request| request.is_answered_by(&message.header)) else {
                 continue;
             };
-            self.heard = now;
             if index > 0 {
                 // The unit works in order: those before this one were lost, or their answers were.
                 let lost: Vec<_> = self.in_flight.drain(..index).collect();
@@ -327,7 +313,7 @@ impl Session for FileDownload<'_> {
                 }
             }
             if let Some(request) = self.in_flight.pop_front() {
-                self.slowest = now.saturating_since(request.sent).max(self.slowest * 7 / 8);
+                self.patience.answered(now, request.sent);
                 self.on_answer(now, &message, &request);
             }
         }

@@ -23,6 +23,7 @@ mod download;
 mod exchange;
 mod failure;
 mod line;
+mod patience;
 mod policy;
 #[cfg(test)]
 mod tests;

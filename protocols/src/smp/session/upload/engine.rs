@@ -5,11 +5,11 @@ use super::kind::Kind;
 use super::{Finish, Uploaded};
 use crate::smp::message::{Message, ReplyError, Request, fs};
 use crate::smp::session::line::Again;
+use crate::smp::session::patience::{Known, Patience};
 use crate::smp::session::window::Window;
 use crate::smp::session::{Cause, Failure, Limits, Line, Progress, RetryPolicy, Step, TransferPolicy};
 use crate::time::Moment;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// Lines that every unit is taken to hold: Zephyr's UART drivers have a pool of two in the smallest builds.
 const FEW_LINES: usize = 2;
@@ -44,17 +44,11 @@ pub(super) struct Engine<'a, K> {
     crowd: usize,
     /// Pieces end on a multiple of this.
     grain: usize,
-    /// Recent slowest answer.
-    slowest: Duration,
     answers: Answers,
-    /// Timeouts in a row.
-    silences: u32,
     stalls: u32,
     busy: u32,
     pause_until: Option<Moment>,
-    /// When the last progress was made, or the first piece sent.
-    since: Option<Moment>,
-    heard: Moment,
+    patience: Patience,
     last_seq: u8,
     garbled_before: u64,
     report: bool,
@@ -99,14 +93,11 @@ impl<'a, K: Kind> Engine<'a, K> {
             opening: Opening::Ready,
             crowd: 1,
             grain: 1,
-            slowest: Duration::ZERO,
             answers: Answers::Never,
-            silences: 0,
             stalls: 0,
             busy: 0,
             pause_until: None,
-            since: None,
-            heard: Moment::START,
+            patience: Patience::new(policy.soonest),
             last_seq: 0,
             garbled_before,
             report: false,
@@ -158,12 +149,11 @@ impl<'a, K: Kind> Engine<'a, K> {
             else {
                 continue;
             };
-            self.heard = now;
             // The unit works in order: whatever was sent before this was lost, or its answer was.
             let settled: Vec<_> = self.in_flight.drain(..=index).collect();
             self.crowd = settled.iter().map(|request| request.alongside).max().unwrap_or(1);
             let Some(request) = settled.last() else { continue };
-            self.slowest = now.saturating_since(request.sent).max(self.slowest * 7 / 8);
+            self.patience.answered(now, request.sent);
             match request.what {
                 What::Close if is_congestion(&message) => {
                     self.opening = Opening::Close;
@@ -172,8 +162,7 @@ impl<'a, K: Kind> Engine<'a, K> {
                 What::Close => {
                     // A server without this command holds nothing open either.
                     self.opening = Opening::Ready;
-                    self.silences = 0;
-                    self.since = Some(now);
+                    self.patience.progressed();
                     if self.is_complete() {
                         self.end = Some(Ok(()));
                     }
@@ -268,7 +257,7 @@ impl<'a, K: Kind> Engine<'a, K> {
         } else if wanted > self.high && K::FOLLOWS_UNIT {
             self.end = Some(Err(Cause::Offset { ours: self.acked, theirs: wanted }));
         } else if K::FOLLOWS_UNIT {
-            let everything_was_sent = self.high == self.total() && self.silences > 0 && off > 0;
+            let everything_was_sent = self.high == self.total() && self.patience.silences > 0 && off > 0;
             if wanted == 0 && everything_was_sent {
                 self.stats.finish = Finish::Inferred;
                 self.end = Some(Ok(()));
@@ -297,8 +286,7 @@ impl<'a, K: Kind> Engine<'a, K> {
         self.answers = Answers::Flowing;
         self.acked = to;
         self.next = self.next.max(to);
-        self.silences = 0;
-        self.since = Some(self.heard);
+        self.patience.progressed();
         if to > self.best {
             self.best = to;
             self.stalls = 0;
@@ -334,31 +322,26 @@ impl<'a, K: Kind> Engine<'a, K> {
         }
     }
 
-    fn patience(&self) -> RetryPolicy {
+    fn retry(&self) -> RetryPolicy {
         if self.answered() || self.opening == Opening::Closing { self.policy.piece } else { self.policy.first }
     }
 
-    /// Time for the next answer. A unit that has answered quickly is asked again sooner, then ever later.
-    fn timeout(&self) -> Duration {
-        let most = self.patience().timeout;
-        if !self.answered() {
-            return most;
-        }
-        let usual = (self.slowest * 4).max(self.policy.soonest);
-        usual.saturating_mul(1 << self.silences.min(16)).min(most)
+    fn unit(&self) -> Known {
+        if self.answered() { Known::Answers } else { Known::NotYet }
     }
 
     fn deadline(&self) -> Option<Moment> {
         let oldest = self.in_flight.front()?;
         let wire: usize = self.in_flight.iter().map(|request| request.wire).sum();
-        Some(oldest.sent.max(self.heard) + self.timeout() + self.line.time_for(wire))
+        Some(
+            oldest.sent.max(self.patience.heard)
+                + self.patience.timeout(self.retry(), self.unit())
+                + self.line.time_for(wire),
+        )
     }
 
     fn on_timeout(&mut self, now: Moment) {
-        self.silences += 1;
-        let RetryPolicy { timeout, tries } = self.patience();
-        let waited = self.since.map_or(Duration::ZERO, |since| now.saturating_since(since));
-        if self.silences >= tries && (!self.answered() || waited >= timeout.saturating_mul(tries)) {
+        if self.patience.is_over(now, self.retry(), self.unit()) {
             let garbled = self.line.garbled().saturating_sub(self.garbled_before);
             self.end = Some(Err(Cause::NoReply { garbled: u32::try_from(garbled).unwrap_or(u32::MAX) }));
             return;
@@ -428,7 +411,7 @@ impl<'a, K: Kind> Engine<'a, K> {
         if self.stats.sent > self.enough() {
             return self.fail(now, Cause::Astray { sent: self.stats.sent, total: self.total() });
         }
-        let again = if self.silences > 0 { Again::Yes } else { Again::No };
+        let again = if self.patience.silences > 0 { Again::Yes } else { Again::No };
         let (what, encoded) = if self.opening == Opening::Close {
             self.opening = Opening::Closing;
             (What::Close, self.line.encode(&fs::Close {}))
@@ -446,7 +429,7 @@ impl<'a, K: Kind> Engine<'a, K> {
             Err(error) => return self.fail(now, Cause::Unframeable(error)),
         };
         self.last_seq = seq;
-        self.since.get_or_insert(now);
+        self.patience.since.get_or_insert(now);
         if let What::Piece { off, end } = what {
             self.stats.sent += end - off;
             self.next = end;
@@ -479,8 +462,8 @@ impl<'a, K: Kind> Engine<'a, K> {
         Step::Failed(Failure {
             command: if closing { fs::Close::NAME } else { K::Request::NAME },
             seq: self.last_seq,
-            tries: self.silences.max(1),
-            waited: self.since.map_or_else(Default::default, |since| now.saturating_since(since)),
+            tries: self.patience.silences.max(1),
+            waited: self.patience.waited(now),
             at: (!closing).then_some(self.acked),
             cause,
         })
