@@ -1,5 +1,7 @@
 //! Measurements: statistics, tasks, memory pools, and what the unit says of its software.
 
+use std::time::Duration;
+
 use protocols::smp::Group;
 use protocols::smp::message::os::{DateTimeGet, OsInfo, Parameters, PoolStatistics, TaskStatistics};
 use protocols::smp::message::{Refusal, Request, Text, shell::Execute, statistics};
@@ -15,6 +17,8 @@ use crate::error::{Kind, Result};
 const MAX_ENTRIES: usize = 256;
 /// Longest name of a group that is asked for, in bytes: it fits the smallest message.
 const MAX_NAME: usize = 64;
+/// Time for all groups together: a unit may list many and be silent, or slow, on each.
+const STATISTICS_WITHIN: Duration = Duration::from_secs(60);
 /// Words of Zephyr's stack figures (`mcumgr` counts them in units of 4 bytes).
 const STACK_WORD: u64 = 4;
 /// Fields of OS information and how they are called. Asked one by one: together they overflow a small buffer.
@@ -137,8 +141,15 @@ impl SmpDriver {
 
     fn statistics(&mut self, found: &mut Diagnosis, op: &mut Op<'_>) -> Result<()> {
         let Some(list) = self.optional("statistics", &statistics::List {}, found, op)? else { return Ok(()) };
+        let until = op.clock.now() + STATISTICS_WITHIN;
         for group in list.names.iter().take(MAX_ENTRIES) {
             op.check()?;
+            if op.clock.now() >= until {
+                found
+                    .missing
+                    .insert(word(group), "it was not asked for: the groups before it took too long".to_owned());
+                continue;
+            }
             if group.raw().len() > MAX_NAME {
                 found.missing.insert(word(group), "its name is too long to ask for".to_owned());
                 continue;

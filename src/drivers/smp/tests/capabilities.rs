@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::bench::{Bench, Verdict, bytes, command, image};
-use crate::device::{Activate, Capability, Driver, Level, Mode};
+use crate::device::{Activate, Cancel, Capability, Driver, Level, Mode, Op};
 use crate::digest::{Algorithm, Digest};
 use crate::error::Kind;
 use crate::link::fault::{At, Direction, Fault, Harm};
@@ -342,6 +342,33 @@ fn one_group_with_an_absurd_name_does_not_cost_the_others() {
         "{:?}",
         found.missing
     );
+}
+
+#[test]
+fn many_groups_that_never_answer_do_not_keep_a_diagnosis_for_ever() {
+    use protocols::smp::message::statistics::{Data, List, ListReply};
+    use protocols::smp::message::{Message, Request, encode_reply};
+    let bench = Bench::new();
+    let mut driver = bench.open();
+    bench.filter(|message| {
+        let header = Message::parse(message).unwrap().header;
+        if Data::is(&header) {
+            return Verdict::Lose;
+        }
+        if !List::is(&header) {
+            return Verdict::Pass;
+        }
+        let reply = ListReply { names: (0..200).map(|n| format!("group{n}").into()).collect() };
+        Verdict::Answer(encode_reply::<List>(&reply, &header).unwrap())
+    });
+    let start = bench.clock.now();
+    let (cancel, mut quiet) = (Cancel::default(), |_| {});
+    let mut op = Op::new(&*bench.clock, &cancel, &mut quiet);
+    let found = driver.diagnostics().unwrap().measure(&mut op).unwrap();
+    let took = bench.clock.now().saturating_since(start);
+    assert!(took < Duration::from_secs(90), "{took:?}");
+    assert!(found.missing["group0"].contains("no reply"), "{:?}", found.missing["group0"]);
+    assert!(found.missing["group199"].contains("not asked"), "{:?}", found.missing["group199"]);
 }
 
 #[test]
