@@ -1,6 +1,6 @@
 //! Questions to the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
@@ -167,6 +167,24 @@ impl Ledger {
     fn numbered(&self, seq: u64) -> Result<Record> {
         let query = format!("SELECT {COLUMNS} FROM record WHERE seq = ?1");
         self.ask("the ledger cannot be read", |c| c.query_row(&query, [seq], |row| Ok(record(row))))?
+    }
+
+    /// The paths and setting keys of the unit `serial` under which a run put a secret: those whose digest is keyed.
+    ///
+    /// # Errors
+    /// `storage`: the ledger cannot be read.
+    pub fn secrets(&self, serial: &str) -> Result<BTreeSet<String>> {
+        let mut paths = BTreeSet::new();
+        let filter = Filter { serial: Some(serial.to_owned()), ..Filter::default() };
+        self.each(&filter, |record| {
+            let statement = record.value()?;
+            let parts = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+            let items = parts(&statement["predicate"], "steps").into_iter().flat_map(|step| parts(&step, "items"));
+            let keyed = items.filter(|item| item["algorithm"] == "hmac-sha256");
+            paths.extend(keyed.filter_map(|item| item["path"].as_str().map(str::to_owned)));
+            Ok(())
+        })?;
+        Ok(paths)
     }
 
     /// Whether the step `step` of the profile named `profile` was done on this unit before. Runs that died count

@@ -192,7 +192,8 @@ impl<'a> Run<'a> {
             return Err(Error::new(Kind::Gone, "the unit is gone"));
         };
         let serial = self.report.serial.clone();
-        let keep = Station { home: self.desk.home, vault: self.desk.vault, clock: self.desk.clock, serial };
+        let Desk { home, vault, ledger, clock, .. } = self.desk;
+        let keep = Station { home, vault, ledger, clock, serial };
         let observer = &mut self.observer;
         let mut progress = |at| {
             if let Some(step) = step {

@@ -1,5 +1,6 @@
 //! The station's vault and secret, as a step sees them.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use crate::clock::Clock;
@@ -7,6 +8,7 @@ use crate::device::{Unit, UnitText};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
+use crate::ledger::Ledger;
 use crate::steps::evidence::Omitted;
 use crate::steps::{Keep, Kept};
 use crate::vault::{Firmware, Item, ItemKind, Manifest, Omission, Vault};
@@ -14,6 +16,7 @@ use crate::vault::{Firmware, Item, ItemKind, Manifest, Omission, Vault};
 pub(super) struct Station<'a> {
     pub(super) home: &'a Home,
     pub(super) vault: &'a Vault,
+    pub(super) ledger: &'a Ledger,
     pub(super) clock: &'a dyn Clock,
     /// The serial number by which the run knows the unit; not all come from the driver.
     pub(super) serial: Option<UnitText>,
@@ -22,6 +25,13 @@ pub(super) struct Station<'a> {
 impl Keep for Station<'_> {
     fn keyed(&self, bytes: &[u8]) -> Digest {
         self.home.keyed(bytes)
+    }
+
+    fn secrets(&self) -> Result<BTreeSet<String>> {
+        match &self.serial {
+            Some(serial) => self.ledger.secrets(serial.untrusted()),
+            None => Ok(BTreeSet::new()),
+        }
     }
 
     fn put(&self, content: &mut dyn Read) -> Result<String> {

@@ -20,7 +20,8 @@ use crate::steps::Bench;
 /// As [`plan::make`].
 pub fn plan(address: &str, driver: &mut dyn Driver, order: &Order, desk: Desk<'_>) -> Result<Plan> {
     let serial = driver.unit().serial.clone().or_else(|| order.serial.clone());
-    let keep = super::keep::Station { home: desk.home, vault: desk.vault, clock: desk.clock, serial: serial.clone() };
+    let Desk { home, vault, ledger, clock, .. } = desk;
+    let keep = super::keep::Station { home, vault, ledger, clock, serial: serial.clone() };
     let mut quiet = |_| {};
     let mut op = Op::new(desk.clock, desk.cancel, &mut quiet);
     let past = Past { desk, order, serial: serial.clone(), hwid: driver.unit().hwid.clone() };

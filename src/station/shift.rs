@@ -8,13 +8,14 @@ use super::{Met, Office};
 use crate::clock::Clock;
 use crate::device::{Bay, Cancel, UnitText};
 use crate::error::Result;
-use crate::ledger::RecordKind;
+use crate::ledger::{Ledger, RecordKind};
 use crate::plan::Plan;
 use crate::profile::model::Resolved;
 use crate::run::event::Listener;
 use crate::run::person::Person;
 use crate::run::report::Report;
 use crate::run::{self, Desk, Gate, Order};
+use crate::vault::Vault;
 
 /// What all runs of one command share.
 pub struct Shift<'a> {
@@ -48,6 +49,16 @@ impl Shift<'_> {
         }
     }
 
+    fn desk<'s>(
+        &'s self,
+        (ledger, vault): (&'s Ledger, &'s Vault),
+        listener: &'s dyn Listener,
+        gate: &'s dyn Gate,
+    ) -> Desk<'s> {
+        let Shift { clock, person, cancel, .. } = self;
+        Desk { clock: *clock, home: &self.office.home, ledger, vault, person: *person, listener, cancel, gate }
+    }
+
     /// Says what would be done to the unit. Writes nothing.
     ///
     /// # Errors
@@ -56,16 +67,7 @@ impl Shift<'_> {
         let order = self.order(met, kind, resolved);
         let (ledger, vault) = (self.office.ledger()?, self.office.vault()?);
         let address = met.bay.address().to_owned();
-        let desk = Desk {
-            clock: self.clock,
-            home: &self.office.home,
-            ledger: &ledger,
-            vault: &vault,
-            person: self.person,
-            listener,
-            cancel: self.cancel,
-            gate: &(),
-        };
+        let desk = self.desk((&ledger, &vault), listener, &());
         run::plan(&address, &mut *met.driver, &order, desk)
     }
 
@@ -86,16 +88,7 @@ impl Shift<'_> {
         let (mut ledger, vault) = (self.office.ledger()?, self.office.vault()?);
         ledger.check_writable()?;
         let Met { mut bay, driver, .. } = met;
-        let desk = Desk {
-            clock: self.clock,
-            home: &self.office.home,
-            ledger: &ledger,
-            vault: &vault,
-            person: self.person,
-            listener,
-            cancel: self.cancel,
-            gate,
-        };
+        let desk = self.desk((&ledger, &vault), listener, gate);
         run::execute(&mut bay, driver, &order, desk)
     }
 }

@@ -30,9 +30,11 @@ impl StepKind for BackupStep {
     fn execute(&self, driver: &mut dyn Driver, _: Stage, _: &Observed, bench: &mut Bench<'_, '_>) -> Result<Effect> {
         let mut kept = Vec::new();
         let mut omitted = Vec::new();
+        let mut secrets = bench.keep.secrets()?;
+        secrets.extend(self.secrets.iter().cloned());
         for path in &self.files {
             bench.op.check()?;
-            let taken = match self.secrets.contains(path) {
+            let taken = match secrets.contains(path) {
                 true => Err(SECRET.to_owned()),
                 false => take_file(driver, path, bench)?,
             };
@@ -40,7 +42,7 @@ impl StepKind for BackupStep {
         }
         for key in &self.settings {
             bench.op.check()?;
-            let taken = match self.secrets.contains(key) {
+            let taken = match secrets.contains(key) {
                 true => Err(SECRET.to_owned()),
                 false => take_setting(driver, key, bench)?,
             };

@@ -20,6 +20,8 @@ use person::{Consent, Person};
 
 use std::fmt;
 
+use std::collections::BTreeSet;
+
 use crate::device::{BayId, Capability, Departure, Driver, Level, Mode, Op, Unit};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -43,6 +45,12 @@ pub struct Bench<'a, 'o> {
 pub trait Keep {
     /// A keyed digest, for what may not be recorded plainly.
     fn keyed(&self, bytes: &[u8]) -> Digest;
+
+    /// The paths and setting keys of this unit that are known to hold secrets, from whatever run put them there.
+    ///
+    /// # Errors
+    /// `storage`.
+    fn secrets(&self) -> Result<BTreeSet<String>>;
 
     /// Keeps bytes in the vault; their SHA-256, lower-case hex.
     ///

@@ -294,6 +294,22 @@ fn a_secret_leaves_no_plain_digest_anywhere() {
 }
 
 #[test]
+fn a_backup_leaves_out_what_an_earlier_run_put_there_as_a_secret() {
+    let station = Station::new();
+    station.run(vec![setting("set", b"hunter2", true)]);
+    let body = BackupStep {
+        files: Vec::new(),
+        settings: vec!["k".to_owned()],
+        secrets: Vec::new(),
+        implied: false,
+        label: None,
+    };
+    let report = station.run(vec![Step::plain("backup", Body::Backup(body), Level::Digest)]);
+    assert_eq!((report.outcome, report.steps[0].omitted[0].path.as_str()), (Outcome::Fail, "k"));
+    assert!(report.steps[0].items.is_empty());
+}
+
+#[test]
 fn a_backup_says_what_it_could_not_take_and_is_then_not_a_pass() {
     let station = Station::new();
     station.state().files.insert("/a".to_owned(), b"hello".to_vec());
