@@ -10,3 +10,4 @@ pub mod mcuboot;
 pub mod smp;
 pub mod text;
 pub mod time;
+pub mod usb;

@@ -82,7 +82,7 @@ impl Detect {
 
     fn named(&self, cx: &Context) -> Result<Vec<Found>> {
         let world = cx.world(1, Secrets::None)?;
-        let ports = world.ports();
+        let ports = world.places();
         self.device
             .iter()
             .map(|text| {

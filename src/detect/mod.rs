@@ -3,16 +3,18 @@
 //! Listing is apart from opening: what we may not open is listed too, marked so.
 
 mod access;
+mod path;
 mod serial;
 mod usb;
 
 use std::path::Path;
 
 pub use access::Access;
+pub use path::PortPath;
 
 use serde::Serialize;
 
-use crate::device::{BayId, Mode, Signature, UnitText};
+use crate::device::{BayId, Mode, Signature, Speaks, UnitText, Via};
 
 /// One place where a unit is, or may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +48,8 @@ pub struct Usb {
     pub serial: Option<UnitText>,
     /// The kernel's name of its port today: `1-2.3`.
     pub port: Option<String>,
+    /// Its port by a name that survives a reboot.
+    pub path: Option<PortPath>,
 }
 
 impl Found {
@@ -57,8 +61,16 @@ impl Found {
 }
 
 impl Usb {
-    fn new(vendor: u16, product: u16) -> Usb {
-        Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None }
+    /// A device with these ids, nothing else known.
+    #[must_use]
+    pub fn new(vendor: u16, product: u16) -> Usb {
+        Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None, path: None }
+    }
+
+    /// The same on `port`, as the kernel calls it today.
+    #[must_use]
+    pub fn on(self, port: &str) -> Usb {
+        Usb { port: Some(port.to_owned()), path: PortPath::of(port), ..self }
     }
 }
 
@@ -82,13 +94,26 @@ pub fn list(signatures: &[Signature]) -> Listing {
     listing
 }
 
-/// Lists the serial ports alone, with access taken for granted.
+/// Lists the same, with access to serial ports taken for granted.
 #[must_use]
-pub fn ports(signatures: &[Signature]) -> Listing {
+pub fn places(signatures: &[Signature]) -> Listing {
+    let mut listing = ports(signatures);
+    usb::list(signatures, &mut listing);
+    listing
+}
+
+fn ports(signatures: &[Signature]) -> Listing {
     let mut listing = Listing::default();
     serial::list(signatures, &mut listing);
     listing.found.sort_by_key(|found| natural(&found.address));
     listing
+}
+
+/// The signature that says most of what a device shows, and who speaks to it through `via`.
+fn known(signatures: &[Signature], via: Via, (vendor, product): (u16, u16), interfaces: &[[u8; 3]]) -> Option<Speaks> {
+    let fits = |signature: &&Signature| signature.pattern.fits(vendor, product, interfaces);
+    let speaks = signatures.iter().filter(fits).filter(|s| s.speaks.is_some_and(|speaks| speaks.via == via));
+    speaks.max_by_key(|signature| signature.pattern.weight()).and_then(|signature| signature.speaks)
 }
 
 /// Looks whether a serial port could be opened.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serialport::{SerialPortInfo, SerialPortType};
 
 use super::{Found, Listing, Usb};
-use crate::device::{Signature, UnitText};
+use crate::device::{Signature, UnitText, Via};
 
 /// Where Linux lists terminals. The library panics when it is missing, so we look first.
 const CLASS: &str = "/sys/class/tty";
@@ -34,11 +34,11 @@ fn found(port: &SerialPortInfo, signatures: &[Signature]) -> Found {
     if let SerialPortType::UsbPort(info) = &port.port_type {
         let mut usb = Usb::new(info.vid, info.pid);
         usb.serial = info.serial_number.as_deref().map(UnitText::new);
-        usb.port = info.location.as_ref().map(|location| {
+        if let Some(location) = &info.location {
             let chain: Vec<String> = location.port_chain().iter().map(ToString::to_string).collect();
-            format!("{}-{}", location.bus_id(), chain.join("."))
-        });
-        if let Some(known) = signatures.iter().find(|signature| signature.usb == (info.vid, info.pid)) {
+            usb = usb.on(&format!("{}-{}", location.bus_id(), chain.join(".")));
+        }
+        if let Some(known) = super::known(signatures, Via::Serial, (info.vid, info.pid), &[]) {
             found.driver = Some(known.driver);
             found.mode = Some(known.mode);
             found.serial.clone_from(&usb.serial);

@@ -3,7 +3,7 @@
 use rusb::{Context, Device, DeviceDescriptor, UsbContext};
 
 use super::{Access, Found, Listing, Usb};
-use crate::device::{Signature, UnitText};
+use crate::device::{Signature, UnitText, Via};
 
 /// bDeviceClass of a hub (USB 2.0, 11.23.1).
 const HUB: u8 = 0x09;
@@ -37,14 +37,16 @@ fn look_at(device: &Device<Context>, signatures: &[Signature], listing: &Listing
         return None;
     }
     let id = (descriptor.vendor_id(), descriptor.product_id());
-    let known = signatures.iter().find(|signature| signature.usb == id);
-    if known.is_none() && !is_of_interest(device) {
+    let interfaces = interfaces(device);
+    let known = super::known(signatures, Via::Usb, id, &interfaces);
+    let without_port = super::known(signatures, Via::Serial, id, &interfaces);
+    let is_of_interest = interfaces.iter().any(|[class, ..]| OF_INTEREST.contains(class));
+    if known.is_none() && without_port.is_none() && !is_of_interest {
         return None;
     }
-    let mut usb = Usb::new(id.0, id.1);
+    let mut usb = Usb::new(id.0, id.1).on(&port);
     let texts = texts(device, &descriptor);
     usb.serial = texts.serial;
-    usb.port = Some(port.clone());
     Some(Found {
         address: format!("usb:{port}"),
         bay: None,
@@ -54,20 +56,19 @@ fn look_at(device: &Device<Context>, signatures: &[Signature], listing: &Listing
         model: texts.product,
         usb: Some(usb),
         access: texts.access,
-        hint: match known {
-            Some(_) => Some("it shows no serial port: is the kernel's cdc-acm driver loaded?".into()),
-            None => Some("no driver of this version speaks to it".into()),
+        hint: match (known, without_port) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some("it shows no serial port: is the kernel's cdc-acm driver loaded?".into()),
+            (None, None) => Some("no driver of this version speaks to it".into()),
         },
     })
 }
 
-fn is_of_interest(device: &Device<Context>) -> bool {
-    device.active_config_descriptor().is_ok_and(|config| {
-        config
-            .interfaces()
-            .flat_map(|interface| interface.descriptors())
-            .any(|interface| OF_INTEREST.contains(&interface.class_code()))
-    })
+/// Class, subclass and protocol of each interface, alternate settings included.
+fn interfaces(device: &Device<Context>) -> Vec<[u8; 3]> {
+    let Ok(config) = device.active_config_descriptor() else { return Vec::new() };
+    let all = config.interfaces().flat_map(|interface| interface.descriptors());
+    all.map(|setting| [setting.class_code(), setting.sub_class_code(), setting.protocol_code()]).collect()
 }
 
 struct Texts {

@@ -8,7 +8,7 @@ mod smp;
 use crate::clock::Clock;
 use crate::device::{Driver, ModeSpec, Op, Signature};
 use crate::error::Result;
-use crate::link::Link;
+use crate::link::{Link, usb};
 
 /// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
 pub type Options = BTreeMap<String, String>;
@@ -26,11 +26,39 @@ pub trait Protocol: Sync {
         &[]
     }
 
+    /// How it is spoken over a stream of bytes, if it can be.
+    fn over_stream(&self) -> Option<&dyn OverStream> {
+        None
+    }
+
+    /// How it is spoken to a USB device, if it can be.
+    fn over_usb(&self) -> Option<&dyn OverUsb> {
+        None
+    }
+}
+
+/// A protocol that is spoken over a stream of bytes: a serial port, a TCP connection.
+pub trait OverStream {
     /// Asks whether a unit of this protocol answers, and opens it. Nothing is changed by asking.
     ///
     /// # Errors
     /// Link errors; `timed-out` when nothing answers; `invalid` for an unknown option.
     fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
+}
+
+/// A protocol that is spoken to a USB device as such.
+pub trait OverUsb {
+    /// Looks whether the device shows this protocol's interface, and opens it. Nothing is changed by asking.
+    ///
+    /// # Errors
+    /// Link errors; `unsupported` when it shows no such interface; `invalid` for an unknown option.
+    fn open(
+        &self,
+        device: Box<dyn usb::Device>,
+        options: &Options,
+        clock: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>>;
 }
 
 /// Every protocol that Hardwire drives.

@@ -63,6 +63,8 @@ pub enum Address {
         /// Port, from 1.
         port: u16,
     },
+    /// A USB device by the kernel's name of its port: `usb:1-2.3`.
+    Usb(String),
 }
 
 impl fmt::Display for Address {
@@ -71,6 +73,7 @@ impl fmt::Display for Address {
             Address::Tty(path) => write!(f, "tty:{}", path.display()),
             Address::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Address::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            Address::Usb(port) => write!(f, "usb:{port}"),
         }
     }
 }
@@ -81,7 +84,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address> {
         let wrong = |why: &str| {
             Error::new(Kind::Invalid, format!("`{}` is no address: {why}", text.escape_debug()))
-                .next("write tty:PATH or tcp:HOST:PORT")
+                .next("write tty:PATH, tcp:HOST:PORT or usb:BUS-PORT")
         };
         if let Some(path) = text.strip_prefix("tty:") {
             if path.is_empty() || path.contains('\0') {
@@ -89,8 +92,15 @@ impl FromStr for Address {
             }
             return Ok(Address::Tty(PathBuf::from(path)));
         }
+        if let Some(port) = text.strip_prefix("usb:") {
+            return if is_usb_port(port) {
+                Ok(Address::Usb(port.to_owned()))
+            } else {
+                Err(wrong("a USB port is BUS-PORT, with .PORT for each hub"))
+            };
+        }
         let Some(rest) = text.strip_prefix("tcp:") else {
-            return Err(wrong("it begins with neither tty: nor tcp:"));
+            return Err(wrong("it begins with none of tty:, tcp: and usb:"));
         };
         let (host, port) = rest.rsplit_once(':').ok_or_else(|| wrong("the port is missing"))?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -104,6 +114,12 @@ impl FromStr for Address {
         }
         Ok(Address::Tcp { host: host.to_owned(), port })
     }
+}
+
+/// Whether `text` is the kernel's name of a USB port: `1-2.3`.
+fn is_usb_port(text: &str) -> bool {
+    let number = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('-').is_some_and(|(bus, chain)| number(bus) && chain.split('.').all(number))
 }
 
 #[cfg(test)]
@@ -128,14 +144,26 @@ mod tests {
         for text in ["", "@tty:/x", "smp@", "tty:/x,", "tty:/x,baud", "tty:/x,baud=", "tty:/x,a=1,a=2"] {
             assert_eq!(text.parse::<Named>().unwrap_err().kind(), Kind::Invalid, "{text}");
         }
-        for text in ["", "/dev/tty", "tty:", "tcp:host", "tcp::1", "tcp:h:0", "tcp:h:65536", "tcp:::1:5", "tcp:[]:5"] {
+        for text in [
+            "",
+            "/dev/tty",
+            "tty:",
+            "tcp:host",
+            "tcp::1",
+            "tcp:h:0",
+            "tcp:h:65536",
+            "tcp:::1:5",
+            "tcp:[]:5",
+            "usb:1",
+            "usb:1-2..3",
+        ] {
             assert_eq!(text.parse::<Address>().unwrap_err().kind(), Kind::Invalid, "{text}");
         }
     }
 
     #[test]
     fn an_address_prints_as_it_is_written() {
-        for text in ["tty:/dev/ttyACM0", "tcp:127.0.0.1:5555", "tcp:[::1]:5555", "tcp:bench.local:7"] {
+        for text in ["tty:/dev/ttyACM0", "tcp:127.0.0.1:5555", "tcp:[::1]:5555", "tcp:bench.local:7", "usb:1-2.3"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
     }

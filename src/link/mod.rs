@@ -19,6 +19,7 @@ mod options;
 mod polled;
 mod serial;
 mod tcp;
+pub mod usb;
 
 pub use address::{Address, Named};
 pub use options::{Baud, Flow, LineState, SerialOptions};
@@ -59,14 +60,23 @@ impl std::fmt::Debug for Link {
     }
 }
 
-/// Opens the link to `address`. `options` are for serial ports; TCP has none.
+/// What an address leads to.
+pub enum Opened {
+    /// Bytes both ways.
+    Stream(Link),
+    /// A USB device that is spoken to as such.
+    Usb(Box<dyn usb::Device>),
+}
+
+/// Opens what is at `address`. `options` are for serial ports; the others have none.
 ///
 /// # Errors
 /// `gone` when there is no such port or nobody listens, `busy`, `not-permitted`; `invalid` when the path is no
 /// terminal; `timed-out` when a host does not answer.
-pub fn open(address: &Address, options: &SerialOptions, clock: &Arc<dyn Clock>) -> Result<Link> {
+pub fn open(address: &Address, options: &SerialOptions, clock: &Arc<dyn Clock>) -> Result<Opened> {
     match address {
-        Address::Tty(path) => serial::open(path, options, clock),
-        Address::Tcp { host, port } => tcp::open(host, *port, clock),
+        Address::Tty(path) => serial::open(path, options, clock).map(Opened::Stream),
+        Address::Tcp { host, port } => tcp::open(host, *port, clock).map(Opened::Stream),
+        Address::Usb(port) => usb::open(port).map(Opened::Usb),
     }
 }

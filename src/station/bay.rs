@@ -1,18 +1,17 @@
 //! A bay that is one port: opens whatever unit is there, and waits for it when it was told to leave.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocols::time::Moment;
 
-use super::resolve::on_usb_port;
+use super::resolve::{address_of, on_usb_port};
 use super::{Target, World};
 use crate::detect::Found;
 use crate::device::{Bay, BayId, Departure, Driver, Op, Proof, Returned, Unit};
 use crate::drivers::Protocol;
 use crate::error::{Error, Kind, Result};
-use crate::link::Address;
+use crate::link::{Address, Opened};
 
 /// Between two tries to open a unit that is coming back: short against the second that a small unit takes to boot.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
@@ -76,33 +75,42 @@ impl PortBay {
 
     /// Where the unit is now. What hangs on USB is looked up where it hangs, because the kernel deals names out anew:
     /// another board may have got this one's. A path that was named stays the address while it leads there.
-    fn locate(&self) -> Result<Address> {
-        let (Address::Tty(path), Some(usb)) = (&self.target.address, &self.target.usb) else {
-            return Ok(self.target.address.clone());
-        };
-        let ports = self.world.ports();
-        let there: Vec<&Path> = on_usb_port(usb, &ports).filter_map(Found::path).collect();
+    fn locate(&self) -> Result<(Address, Option<&'static str>)> {
+        let Some(usb) = &self.target.usb else { return Ok((self.target.address.clone(), None)) };
+        let places = self.world.places();
+        let there: Vec<&Found> = on_usb_port(usb, &places).collect();
         // In another mode a board may show fewer ports.
         let Some(now) = there.get(self.target.nth).or(there.last()).copied() else {
-            return Err(Error::absent(format!("there is no serial port on usb:{usb} now")));
+            return Err(Error::absent(format!("there is nothing on usb:{usb} now")));
         };
-        let leads_there = path.canonicalize().is_ok_and(|real| real == now);
-        Ok(if leads_there { self.target.address.clone() } else { Address::Tty(now.to_owned()) })
+        if let (Address::Tty(path), Some(real)) = (&self.target.address, now.path())
+            && path.canonicalize().is_ok_and(|path| path == real)
+        {
+            return Ok((self.target.address.clone(), now.driver));
+        }
+        Ok((address_of(now)?, now.driver))
     }
 
     fn try_open(&self, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let address = self.locate()?;
+        let (address, known) = self.locate()?;
+        let wanted = self.target.driver.as_deref().or(known);
         let mut silent = Vec::new();
         for protocol in self.world.protocols() {
-            if self.target.driver.as_deref().is_some_and(|driver| driver != protocol.name()) {
+            let is_spoken = match address {
+                Address::Usb(_) => protocol.over_usb().is_some(),
+                _ => protocol.over_stream().is_some(),
+            };
+            if !is_spoken || wanted.is_some_and(|driver| driver != protocol.name()) {
                 continue;
             }
             op.check()?;
-            let link = self.world.link(&address, &self.target.serial)?;
-            match protocol.open(link, &self.target.options, self.world.clock(), op) {
+            match self.speak(*protocol, &address, op) {
                 Ok(driver) => return Ok(driver),
                 // Not its language, perhaps: the next protocol may be understood.
-                Err(error) if matches!(error.kind(), Kind::TimedOut | Kind::Garbled) && !op.cancel.is_asked() => {
+                Err(error)
+                    if matches!(error.kind(), Kind::TimedOut | Kind::Garbled | Kind::Unsupported)
+                        && !op.cancel.is_asked() =>
+                {
                     tracing::debug!(protocol = protocol.name(), %error, "no answer");
                     silent.push((protocol.name(), error));
                 }
@@ -110,6 +118,20 @@ impl PortBay {
             }
         }
         Err(nothing_answers(silent))
+    }
+
+    fn speak(&self, protocol: &dyn Protocol, address: &Address, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let (options, clock) = (&self.target.options, self.world.clock());
+        match self.world.open(address, &self.target.serial)? {
+            Opened::Stream(link) => match protocol.over_stream() {
+                Some(over) => over.open(link, options, clock, op),
+                None => Err(Error::new(Kind::Unsupported, format!("{} needs a USB device", protocol.name()))),
+            },
+            Opened::Usb(device) => match protocol.over_usb() {
+                Some(over) => over.open(device, options, clock, op),
+                None => Err(Error::new(Kind::Unsupported, format!("{} needs a serial port", protocol.name()))),
+            },
+        }
     }
 }
 
@@ -277,16 +299,16 @@ mod tests {
 
     fn usb_port(name: &str, port: &str) -> Found {
         let mut found = detect::named(format!("tty:/dev/{name}"));
-        found.usb = Some(Usb { id: "2fe3:0100".into(), serial: None, port: Some(port.into()) });
+        found.usb = Some(Usb::new(0x2fe3, 0x0100).on(port));
         found
     }
 
     fn opened_after(before: &[(&str, &str)], selector: &str, after: &[(&str, &str)]) -> Result<String> {
         let ports = |list: &[(&str, &str)]| list.iter().map(|(name, port)| usb_port(name, port)).collect();
         let mut script = Script::new(&[Ok("A")]);
-        script.ports = ports(before);
+        script.places = ports(before);
         let target = resolve(&selector.parse().unwrap(), &[], &script).unwrap();
-        script.ports = ports(after);
+        script.places = ports(after);
         let world = Arc::new(script);
         let mut bay = PortBay::new(target, world.clone());
         let clock = world.clock().clone();

@@ -7,15 +7,15 @@ use super::World;
 use crate::clock::{Clock, ManualClock};
 use crate::detect::Found;
 use crate::device::{Driver, Mode, ModeSpec, Op, Unit, UnitText};
-use crate::drivers::{Options, Protocol};
+use crate::drivers::{Options, OverStream, Protocol};
 use crate::error::{Error, Kind, Result};
-use crate::link::{Address, Link, SerialOptions, memory};
+use crate::link::{Address, Link, Opened, SerialOptions, memory};
 
 pub(super) struct Script {
     clock: Arc<dyn Clock>,
     /// `Ok`: a unit with this serial number (empty: it shows none); `timed-out`: the port opens, nothing answers.
     lines: Mutex<VecDeque<std::result::Result<&'static str, Kind>>>,
-    pub(super) ports: Vec<Found>,
+    pub(super) places: Vec<Found>,
     pub(super) opened: Mutex<Vec<Address>>,
 }
 
@@ -24,14 +24,14 @@ impl Script {
         Script {
             clock: Arc::new(ManualClock::new()),
             lines: Mutex::new(lines.iter().copied().collect()),
-            ports: Vec::new(),
+            places: Vec::new(),
             opened: Mutex::new(Vec::new()),
         }
     }
 }
 
 impl World for Script {
-    fn link(&self, address: &Address, _: &SerialOptions) -> Result<Link> {
+    fn open(&self, address: &Address, _: &SerialOptions) -> Result<Opened> {
         self.opened.lock().unwrap().push(address.clone());
         let line = self.lines.lock().unwrap().pop_front().unwrap_or(Err(Kind::Gone));
         let mut link = memory::pair().0;
@@ -40,15 +40,15 @@ impl World for Script {
             Err(Kind::TimedOut) => link.address = "silent".into(),
             Err(kind) => return Err(Error::new(kind, "the script says so")),
         }
-        Ok(link)
+        Ok(Opened::Stream(link))
     }
 
     fn protocols(&self) -> &[&'static dyn Protocol] {
         &[&Fake]
     }
 
-    fn ports(&self) -> Vec<Found> {
-        self.ports.clone()
+    fn places(&self) -> Vec<Found> {
+        self.places.clone()
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {
@@ -75,6 +75,12 @@ impl Protocol for Fake {
         &[]
     }
 
+    fn over_stream(&self) -> Option<&dyn OverStream> {
+        Some(self)
+    }
+}
+
+impl OverStream for Fake {
     fn open(&self, link: Link, _: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         match link.address.strip_prefix("serial ") {
             Some(serial) => Ok(Box::new(FakeDriver(unit(serial)))),

@@ -10,21 +10,21 @@ use crate::detect::{self, Found};
 use crate::device::Signature;
 use crate::drivers::{self, Protocol};
 use crate::error::{Error, Kind, Result};
-use crate::link::{self, Address, Link, SerialOptions};
+use crate::link::{self, Address, Opened, SerialOptions};
 
 /// What a bay opens its units through.
 pub trait World: Send + Sync {
-    /// Opens a link.
+    /// Opens what is at an address.
     ///
     /// # Errors
     /// As [`link::open`].
-    fn link(&self, address: &Address, options: &SerialOptions) -> Result<Link>;
+    fn open(&self, address: &Address, options: &SerialOptions) -> Result<Opened>;
 
     /// The protocols that can be spoken.
     fn protocols(&self) -> &[&'static dyn Protocol];
 
-    /// The serial ports that the operating system lists now.
-    fn ports(&self) -> Vec<Found>;
+    /// The serial ports, and the USB devices without one, that the operating system lists now.
+    fn places(&self) -> Vec<Found>;
 
     /// The program's clock.
     fn clock(&self) -> &Arc<dyn Clock>;
@@ -51,11 +51,12 @@ impl Machine {
 }
 
 impl World for Machine {
-    fn link(&self, address: &Address, options: &SerialOptions) -> Result<Link> {
-        let link = link::open(address, options, &self.clock)?;
-        match &self.capture {
-            Some(capture) => link::capture::wrap(link, Box::new(capture.clone()), &self.clock),
-            None => Ok(link),
+    fn open(&self, address: &Address, options: &SerialOptions) -> Result<Opened> {
+        match (link::open(address, options, &self.clock)?, &self.capture) {
+            (Opened::Stream(link), Some(capture)) => {
+                link::capture::wrap(link, Box::new(capture.clone()), &self.clock).map(Opened::Stream)
+            }
+            (opened, _) => Ok(opened),
         }
     }
 
@@ -63,8 +64,8 @@ impl World for Machine {
         drivers::registry()
     }
 
-    fn ports(&self) -> Vec<Found> {
-        detect::ports(&signatures(self.protocols())).found
+    fn places(&self) -> Vec<Found> {
+        detect::places(&signatures(self.protocols())).found
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {

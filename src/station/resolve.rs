@@ -1,7 +1,5 @@
 //! From what a person named to the port that it is today.
 
-use std::path::Path;
-
 use super::World;
 use super::selector::{Place, Selector};
 use crate::detect::Found;
@@ -39,12 +37,12 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
     let mut options = merged(defaults, &selector.options);
     let serial = SerialOptions::take(&mut options)?;
     check_driver(selector.driver.as_deref(), world)?;
-    let ports = world.ports();
+    let places = world.places();
     let (address, found) = match &selector.place {
-        Place::Address(address) => (address.clone(), listed(address, &ports)),
+        Place::Address(address) => (address.clone(), listed(address, &places)),
         Place::Usb(port) => {
-            let found = one(&on_usb_port(port, &ports).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
-            (tty(found), Some(found))
+            let found = one(&on_usb_port(port, &places).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
+            (address_of(found)?, Some(found))
         }
         Place::Serial(serial) => {
             let has_serial = |found: &&Found| {
@@ -52,8 +50,8 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
                 texts.into_iter().flatten().any(|text| text.untrusted() == serial)
             };
             let what = format!("with serial number {}", serial.escape_debug());
-            let found = one(&ports.iter().filter(has_serial).collect::<Vec<_>>(), &what)?;
-            (tty(found), Some(found))
+            let found = one(&places.iter().filter(has_serial).collect::<Vec<_>>(), &what)?;
+            (address_of(found)?, Some(found))
         }
         Place::Bay(bay) => {
             return Err(Error::absent(format!("this station has no bay {bay}: it has no bay map yet"))
@@ -64,7 +62,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
     Ok(Target {
         address,
         usb: usb.and_then(|usb| usb.port.clone()),
-        nth: found.map_or(0, |found| nth(found, &ports)),
+        nth: found.map_or(0, |found| nth(found, &places)),
         usb_id: usb.map(|usb| usb.id.clone()),
         driver: selector.driver.clone(),
         serial,
@@ -79,17 +77,19 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
 pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &dyn World) -> Result<Vec<Target>> {
     let mut options = merged(defaults, &Options::new());
     let serial = SerialOptions::take(&mut options)?;
-    let ports = world.ports();
-    let target = |found: &Found| Target {
-        address: tty(found),
-        nth: nth(found, &ports),
-        usb: usb_port(found).cloned(),
-        usb_id: found.usb.as_ref().map(|usb| usb.id.clone()),
-        driver: found.driver.map(str::to_owned),
-        serial,
-        options: options.clone(),
+    let places = world.places();
+    let target = |found: &Found| {
+        Ok(Target {
+            address: address_of(found)?,
+            nth: nth(found, &places),
+            usb: usb_port(found).cloned(),
+            usb_id: found.usb.as_ref().map(|usb| usb.id.clone()),
+            driver: found.driver.map(str::to_owned),
+            serial,
+            options: options.clone(),
+        })
     };
-    let targets: Vec<Target> = ports.iter().filter(|found| fits(found)).map(target).collect();
+    let targets: Vec<Target> = places.iter().filter(|found| fits(found)).map(target).collect::<Result<_>>()?;
     if targets.is_empty() {
         return Err(Error::absent("no unit was named, and none is known by its USB identity")
             .next("name its port with -d, as in `-d tty:/dev/ttyUSB0`; `hardwire detect` lists the ports"));
@@ -132,39 +132,39 @@ fn check_driver(driver: Option<&str>, world: &dyn World) -> Result<()> {
 fn one<'a>(found: &[&'a Found], what: &str) -> Result<&'a Found> {
     match found {
         [one] => Ok(*one),
-        [] => Err(Error::absent(format!("no serial port {what}")).next(
+        [] => Err(Error::absent(format!("nothing {what}")).next(
             "`hardwire detect` lists what is there; a port without USB does not tell whose it is: name it with tty:",
         )),
         several => {
             let list: Vec<&str> = several.iter().map(|found| found.address.as_str()).collect();
-            Err(Error::new(Kind::Invalid, format!("{} serial ports {what}: {}", list.len(), list.join(", ")))
+            Err(Error::new(Kind::Invalid, format!("{} ports {what}: {}", list.len(), list.join(", ")))
                 .next("name the port that is meant with tty:"))
         }
     }
 }
 
-fn tty(found: &Found) -> Address {
-    Address::Tty(found.path().unwrap_or(Path::new("")).to_owned())
+pub(super) fn address_of(found: &Found) -> Result<Address> {
+    found.address.parse()
 }
 
 fn usb_port(found: &Found) -> Option<&String> {
     found.usb.as_ref().and_then(|usb| usb.port.as_ref())
 }
 
-/// The serial ports on a USB port, in the order of their names.
-pub(super) fn on_usb_port<'a>(port: &'a str, ports: &'a [Found]) -> impl Iterator<Item = &'a Found> {
-    ports.iter().filter(move |found| usb_port(found).is_some_and(|other| other == port))
+/// What is on a USB port: its serial ports in the order of their names, or the device itself.
+pub(super) fn on_usb_port<'a>(port: &'a str, places: &'a [Found]) -> impl Iterator<Item = &'a Found> {
+    places.iter().filter(move |found| usb_port(found).is_some_and(|other| other == port))
 }
 
-fn nth(found: &Found, ports: &[Found]) -> usize {
+fn nth(found: &Found, places: &[Found]) -> usize {
     let Some(port) = usb_port(found) else { return 0 };
-    on_usb_port(port, ports).position(|other| other.address == found.address).unwrap_or(0)
+    on_usb_port(port, places).position(|other| other.address == found.address).unwrap_or(0)
 }
 
-fn listed<'a>(address: &Address, ports: &'a [Found]) -> Option<&'a Found> {
+fn listed<'a>(address: &Address, places: &'a [Found]) -> Option<&'a Found> {
     let Address::Tty(path) = address else { return None };
     let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-    ports.iter().find(|found| found.path() == Some(&real))
+    places.iter().find(|found| found.path() == Some(&real))
 }
 
 #[cfg(test)]
@@ -175,11 +175,11 @@ mod tests {
 
     fn bench() -> Script {
         let mut script = Script::new(&[]);
-        script.ports = [("a", "1-1", "0001"), ("b", "1-2.3", "TH-7"), ("c", "1-4", "0001")]
+        script.places = [("a", "1-1", "0001"), ("b", "1-2.3", "TH-7"), ("c", "1-4", "0001")]
             .into_iter()
             .map(|(name, port, serial)| {
                 let mut found = detect::named(format!("tty:/dev/{name}"));
-                let usb = Usb { id: "2fe3:0100".into(), serial: Some(serial.into()), port: Some(port.into()) };
+                let usb = Usb { serial: Some(serial.into()), ..Usb::new(0x2fe3, 0x0100).on(port) };
                 found.usb = Some(usb);
                 found
             })

@@ -60,8 +60,10 @@ impl FromStr for Place {
             },
             "serial" if rest.is_empty() => Err(wrong(text, "the serial number is missing")),
             "serial" => Ok(Place::Serial(rest.into())),
-            "usb" if is_usb_port(rest) => Ok(Place::Usb(rest.into())),
-            "usb" => Err(wrong(text, "a USB port is BUS-PORT, with .PORT for each hub")),
+            "usb" => match text.parse::<Address>() {
+                Ok(_) => Ok(Place::Usb(rest.into())),
+                Err(error) => Err(error),
+            },
             _ if is_path(text) => Ok(Place::Address(Address::Tty(text.into()))),
             _ => Err(wrong(text, &format!("there is no kind of address named `{}`", scheme.escape_debug()))),
         }
@@ -71,11 +73,6 @@ impl FromStr for Place {
 fn is_path(text: &str) -> bool {
     let is_com = |number: &str| number.parse::<u8>().is_ok();
     text.contains(['/', '\\']) || text.strip_prefix("COM").is_some_and(is_com)
-}
-
-fn is_usb_port(text: &str) -> bool {
-    let number = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
-    text.split_once('-').is_some_and(|(bus, chain)| number(bus) && chain.split('.').all(number))
 }
 
 fn wrong(text: &str, why: &str) -> Error {

@@ -74,7 +74,7 @@ mod tests {
     fn arrivals_and_departures_are_told_once() {
         let port = |name: &str| detect::named(name.to_owned());
         let mut other = port("tty:/dev/b");
-        other.usb = Some(Usb { id: "2fe3:0100".into(), serial: None, port: Some("1-1".into()) });
+        other.usb = Some(Usb::new(0x2fe3, 0x0100).on("1-1"));
         let mut scenes = vec![
             vec![other.clone()],
             vec![port("tty:/dev/a"), port("tty:/dev/b")],

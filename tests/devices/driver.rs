@@ -8,7 +8,7 @@ use hardwire::device::{Cancel, Departure, Driver, Mode, Op, Progress};
 use hardwire::digest::{Algorithm, Digest};
 use hardwire::drivers::{Options, registry};
 use hardwire::error::{Kind, Result};
-use hardwire::link::{self, SerialOptions};
+use hardwire::link::{self, Opened, SerialOptions};
 
 use crate::support::image;
 use crate::support::mcuboot::{Build, Mcuboot};
@@ -32,8 +32,10 @@ fn with<T>(job: impl FnOnce(&mut Op<'_>) -> T) -> T {
 
 fn open(address: &str, options: &Options) -> Result<Box<dyn Driver>> {
     let clock = clock();
-    let link = link::open(&address.parse()?, &SerialOptions::default(), &clock)?;
-    with(|op| registry()[0].open(link, options, &clock, op))
+    let Opened::Stream(link) = link::open(&address.parse()?, &SerialOptions::default(), &clock)? else {
+        panic!("{address} is no stream");
+    };
+    with(|op| registry()[0].over_stream().expect("SMP runs over streams").open(link, options, &clock, op))
 }
 
 fn opened(address: &str) -> Box<dyn Driver> {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use protocols::smp::Group;
 
-use super::{Options, Protocol};
+use super::{Options, OverStream, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Power, Settings,
-    Signature, Unit,
+    Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
+    Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
 use crate::link::Link;
@@ -77,10 +77,15 @@ const MODES: &[ModeSpec] = &[
 
 /// Zephyr's vendor id with the product ids of its CDC ACM samples. A product of its own has its own, and its profile
 /// says which.
-const SIGNATURES: &[Signature] = &[
-    Signature { driver: NAME, mode: Mode::Application, usb: (0x2fe3, 0x0100) },
-    Signature { driver: NAME, mode: Mode::Application, usb: (0x2fe3, 0x0004) },
-];
+const SIGNATURES: &[Signature] = &[zephyr(0x0100), zephyr(0x0004)];
+
+const fn zephyr(product: u16) -> Signature {
+    Signature {
+        name: "Zephyr USB CDC ACM",
+        speaks: Some(Speaks { driver: NAME, mode: Mode::Application, via: Via::Serial }),
+        pattern: Pattern::device(0x2fe3, product),
+    }
+}
 
 impl Protocol for Smp {
     fn name(&self) -> &'static str {
@@ -95,6 +100,12 @@ impl Protocol for Smp {
         SIGNATURES
     }
 
+    fn over_stream(&self) -> Option<&dyn OverStream> {
+        Some(self)
+    }
+}
+
+impl OverStream for Smp {
     fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         let options = SmpOptions::parse(options)?;
         let (wire, survey, unit) = open::open(link, &options, op)?;

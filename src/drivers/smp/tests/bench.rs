@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Cancel, Driver, Op, Progress};
 use crate::drivers::smp::Smp;
-use crate::drivers::{Options, Protocol};
+use crate::drivers::{Options, OverStream};
 use crate::error::{Error, Kind, Result};
 use crate::link::memory::{self, Peer};
 use crate::link::{Link, fault};

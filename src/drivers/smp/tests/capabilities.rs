@@ -458,7 +458,7 @@ fn a_retry_is_counted() {
     let lost = Fault { direction: Direction::Out, at: At::Chunk(3), harm: Harm::Drop };
     let link = crate::link::fault::wrap(bench.link(), &[lost], &bench.clock);
     let retries = bench.op(|op| {
-        use crate::drivers::Protocol as _;
+        use crate::drivers::OverStream as _;
         crate::drivers::smp::Smp.open(link, &Default::default(), &bench.clock, op).map(|_| op.retries)
     });
     assert_eq!(retries.unwrap(), 1);

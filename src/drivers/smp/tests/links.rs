@@ -8,7 +8,7 @@ use super::bench::{Bench, bytes, image};
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Cancel, Driver, Op, Progress};
 use crate::drivers::smp::Smp;
-use crate::drivers::{Options, Protocol};
+use crate::drivers::{Options, OverStream};
 use crate::error::{Kind, Result};
 use crate::link::fault::{At, Direction, Fault, Harm};
 use crate::link::memory;

@@ -12,7 +12,7 @@ use super::bench::{Unit, image};
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Activate, Cancel, Capability, Driver, Level, Mode, Op, Progress};
 use crate::drivers::smp::Smp;
-use crate::drivers::{Options, Protocol};
+use crate::drivers::{Options, OverStream};
 use crate::error::Kind;
 use crate::link::memory;
 

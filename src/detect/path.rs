@@ -1,0 +1,69 @@
+//! Where a USB port is, by a name that survives a reboot: the controller and the chain of ports behind it.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// Where Linux lists USB devices.
+const DEVICES: &str = "/sys/bus/usb/devices";
+
+/// A USB port by its controller and port chain: `pci-0000:00:14.0-usbv2-0:2.3`.
+///
+/// The kernel's name of today, `1-2.3`, begins with the number of a bus, which is dealt out anew at every boot. A socket
+/// for SuperSpeed is two ports, one of each speed (`usbv2`, `usbv3`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PortPath(String);
+
+impl PortPath {
+    /// The path of the port that the kernel calls `port` today; `None` when the system does not tell.
+    #[must_use]
+    pub fn of(port: &str) -> Option<PortPath> {
+        PortPath::under(Path::new(DEVICES), port)
+    }
+
+    fn under(devices: &Path, port: &str) -> Option<PortPath> {
+        let (bus, chain) = port.split_once('-')?;
+        let root = fs::canonicalize(devices.join(format!("usb{bus}"))).ok()?;
+        let controller = root.parent()?;
+        let subsystem = fs::canonicalize(controller.join("subsystem")).ok()?;
+        let version = fs::read_to_string(root.join("version")).ok()?;
+        let major = version.trim().split('.').next()?.to_owned();
+        let (subsystem, name) = (subsystem.file_name()?.to_str()?, controller.file_name()?.to_str()?);
+        Some(PortPath(format!("{subsystem}-{name}-usbv{major}-0:{chain}")))
+    }
+}
+
+impl From<&str> for PortPath {
+    fn from(text: &str) -> PortPath {
+        PortPath(text.to_owned())
+    }
+}
+
+impl fmt::Display for PortPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_controller_speed_and_chain() {
+        let sys = tempfile::tempdir().unwrap();
+        let root = sys.path().join("devices/pci0000:00/0000:00:14.0/usb3");
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(sys.path().join("bus/pci")).unwrap();
+        fs::create_dir_all(sys.path().join("list")).unwrap();
+        fs::write(root.join("version"), " 2.00\n").unwrap();
+        std::os::unix::fs::symlink(sys.path().join("bus/pci"), root.parent().unwrap().join("subsystem")).unwrap();
+        std::os::unix::fs::symlink(&root, sys.path().join("list/usb3")).unwrap();
+        let path = PortPath::under(&sys.path().join("list"), "3-2.3").unwrap();
+        assert_eq!(path.to_string(), "pci-0000:00:14.0-usbv2-0:2.3");
+        assert_eq!(PortPath::under(&sys.path().join("list"), "4-1"), None);
+    }
+}
