@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dfu;
 pub mod mcuboot;
 pub mod smp;
 pub mod text;
