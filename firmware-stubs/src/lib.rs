@@ -2,4 +2,6 @@
 //! drivers. They keep their state across power cuts, and do wrong what they are told to do wrong.
 #![forbid(unsafe_code)]
 
+mod clock;
 pub mod smp;
+pub mod usb;

@@ -12,7 +12,6 @@
 
 mod body;
 mod boot;
-mod clock;
 mod device;
 mod error;
 mod fault;

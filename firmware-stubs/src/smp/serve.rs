@@ -1,12 +1,12 @@
 //! The device on its line, in time: one thread that sleeps until a byte or a moment comes.
 
-use super::clock::now;
 use super::device::{Device, Effect};
 use super::error::{Error, Stop};
 use super::noise::Chatter;
 use super::pty::Pty;
 use super::uart::{Receiver, Transmitter};
 use super::{Lifetime, Noise, Options};
+use crate::clock::now;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike as _};

@@ -167,8 +167,8 @@ impl Transmitter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::now;
     use super::*;
+    use crate::clock::now;
 
     const BUFFERS: Buffers = Buffers { largest_message: 380, count: 4 };
 
