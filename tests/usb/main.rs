@@ -1,0 +1,8 @@
+//! Hardwire on real USB: each test runs in a small virtual machine whose kernel holds both ends of every cable.
+//!
+//! A test begins with `if !in_the_bench!() { return; }`. See `support::bench` for what that does and CONTRIBUTING.md
+//! for how to run one and look inside.
+#![allow(clippy::disallowed_methods, reason = "kernels and devices live in real time")]
+
+mod smoke;
+mod support;
