@@ -44,6 +44,14 @@ fn corpus() -> Vec<Vec<u8>> {
             }
         }
     }
+    for line in include_str!("../src/usb/vectors/devices.txt").lines().filter(|line| !line.starts_with('#')) {
+        corpus.extend(line.split(' ').skip(1).map(|column| hex::decode(column).expect("vectors are hexadecimal")));
+    }
+    for line in include_str!("../src/dfu/vectors/layouts.txt").lines().filter(|line| !line.starts_with('#')) {
+        corpus.extend(line.split('|').nth(1).map(|layout| layout.as_bytes().to_vec()));
+    }
+    // The answers of a unit in the middle of a download, busy and not, and such a unit as a script.
+    corpus.extend([vec![0, 0, 0, 0, 5, 0], vec![0, 10, 0, 0, 4, 0], [[1, 6, 7].as_slice(), &[7; 60]].concat()]);
     for image in [
         include_bytes!("../src/mcuboot/vectors/imgtool-protected.bin").as_slice(),
         include_bytes!("../src/mcuboot/vectors/imgtool-sha512.bin"),

@@ -2,6 +2,8 @@
 //!
 //! Plain functions of bytes, so that `protocols/tests/fuzz_targets.rs` runs them on a stable compiler too.
 
+mod dfu;
+
 use protocols::mcuboot::{Content, Header as ImageHeader, Image};
 use protocols::smp::Header;
 use protocols::smp::message::{COMMANDS, Command, Message, fs, image, os};
@@ -26,7 +28,12 @@ pub const ALL: &[(&str, Target)] = &[
     ("bodies", bodies),
     ("mcuboot_image", mcuboot_image),
     ("sessions", sessions),
+    ("usb_descriptors", usb_descriptors),
+    ("dfu_wire", dfu_wire),
+    ("dfu_sessions", dfu_sessions),
 ];
+
+pub use dfu::{dfu_sessions, dfu_wire, usb_descriptors};
 
 /// Console framing: the same frames whatever the pieces, none too long, and each survives being framed again.
 pub fn console_frames(data: &[u8]) {

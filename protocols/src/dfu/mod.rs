@@ -7,4 +7,5 @@
 //! another order of requests, the prefixes of TI and NXP in files, and ST's compressed and Motorola S-record files.
 
 pub mod message;
+pub mod session;
 pub mod wire;
