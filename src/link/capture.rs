@@ -16,30 +16,54 @@ use super::{Link, Receiver, Sender};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 
-struct Log {
+/// A capture file that is being written.
+pub(super) struct Log {
     file: Box<dyn Write + Send>,
     clock: Arc<dyn Clock>,
     start: Moment,
 }
 
 impl Log {
-    fn line(&mut self, direction: char, bytes: &[u8]) -> std::io::Result<()> {
+    /// Begins `file` with what it is of.
+    pub(super) fn start(
+        address: &str,
+        mut file: Box<dyn Write + Send>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<Mutex<Log>>> {
+        writeln!(file, "# {}, seconds since the link was opened; > to the unit, < from it", address.escape_debug())
+            .map_err(not_written)?;
+        Ok(Arc::new(Mutex::new(Log { file, clock: Arc::clone(clock), start: clock.now() })))
+    }
+
+    fn line(&mut self, direction: char, text: &str) -> std::io::Result<()> {
         let at = self.clock.now().saturating_since(self.start);
-        let mut line = format!("{:>5}.{:06} {direction}", at.as_secs(), at.subsec_micros());
-        for byte in bytes {
-            let _ = write!(line, " {byte:02x}");
-        }
-        line.push_str("  |");
-        let printable = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
-        line.extend(bytes.iter().map(printable));
-        line.push_str("|\n");
+        let line = format!("{:>5}.{:06} {direction}{text}\n", at.as_secs(), at.subsec_micros());
         self.file.write_all(line.as_bytes())
     }
 }
 
-fn write(log: &Mutex<Log>, direction: char, bytes: &[u8]) -> Result<()> {
+/// Bytes in hex, each after a space.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(3 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, " {byte:02x}");
+        text
+    })
+}
+
+/// Bytes in hex and as text.
+pub(super) fn bytes_and_text(bytes: &[u8]) -> String {
+    let printable = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
+    let mut text = hex(bytes);
+    text.push_str("  |");
+    text.extend(bytes.iter().map(printable));
+    text.push('|');
+    text
+}
+
+/// Adds a line: what follows direction and time.
+pub(super) fn write(log: &Mutex<Log>, direction: char, text: &str) -> Result<()> {
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    log.line(direction, bytes).map_err(not_written)
+    log.line(direction, text).map_err(not_written)
 }
 
 fn not_written(error: std::io::Error) -> Error {
@@ -56,7 +80,7 @@ struct CapturingSender {
 impl Sender for CapturingSender {
     fn send(&mut self, bytes: &[u8], within: Duration) -> Result<()> {
         // Before the act: what was tried belongs in the capture, also when it failed.
-        write(&self.log, '>', bytes)?;
+        write(&self.log, '>', &bytes_and_text(bytes))?;
         self.inner.send(bytes, within)
     }
 }
@@ -70,7 +94,7 @@ impl Receiver for CapturingReceiver {
     fn receive(&mut self, buf: &mut [u8], within: Duration) -> Result<usize> {
         let count = self.inner.receive(buf, within)?;
         if count > 0 {
-            write(&self.log, '<', &buf[..count])?;
+            write(&self.log, '<', &bytes_and_text(&buf[..count]))?;
         }
         Ok(count)
     }
@@ -80,23 +104,32 @@ impl Receiver for CapturingReceiver {
 ///
 /// # Errors
 /// `storage` when `file` cannot be written; so do sending and receiving later on.
-pub fn wrap(link: Link, mut file: Box<dyn Write + Send>, clock: &Arc<dyn Clock>) -> Result<Link> {
+pub fn wrap(link: Link, file: Box<dyn Write + Send>, clock: &Arc<dyn Clock>) -> Result<Link> {
+    let log = Log::start(&link.address, file, clock)?;
+    Ok(over(link, log))
+}
+
+/// The same link, captured in a file that was begun before.
+pub(super) fn over(link: Link, log: Arc<Mutex<Log>>) -> Link {
     let Link { sender, receiver, address, bytes_per_second } = link;
-    writeln!(file, "# {}, seconds since the link was opened; > to the unit, < from it", address.escape_debug())
-        .map_err(not_written)?;
-    let log = Arc::new(Mutex::new(Log { file, clock: Arc::clone(clock), start: clock.now() }));
     let sender = Box::new(CapturingSender { inner: sender, log: Arc::clone(&log) });
-    Ok(Link { sender, receiver: Box::new(CapturingReceiver { inner: receiver, log }), address, bytes_per_second })
+    Link { sender, receiver: Box::new(CapturingReceiver { inner: receiver, log }), address, bytes_per_second }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::memory;
     use super::*;
     use crate::clock::ManualClock;
 
     #[derive(Clone, Default)]
-    struct Sink(Arc<Mutex<Vec<u8>>>);
+    pub(in crate::link) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Sink {
+        pub(in crate::link) fn lines(&self) -> Vec<String> {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+        }
+    }
 
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -119,10 +152,8 @@ mod tests {
         manual.advance(Duration::from_secs(2));
         far.sender.send(b"\x1b[2J", Duration::ZERO).unwrap();
         link.receiver.receive(&mut [0; 9], Duration::ZERO).unwrap();
-        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
-        let lines: Vec<_> = text.lines().collect();
         assert_eq!(
-            lines,
+            sink.lines(),
             [
                 "# memory, seconds since the link was opened; > to the unit, < from it",
                 "    0.001204 > 06 09 41 41 0a  |..AA.|",

@@ -77,6 +77,6 @@ pub fn open(address: &Address, options: &SerialOptions, clock: &Arc<dyn Clock>) 
     match address {
         Address::Tty(path) => serial::open(path, options, clock).map(Opened::Stream),
         Address::Tcp { host, port } => tcp::open(host, *port, clock).map(Opened::Stream),
-        Address::Usb(port) => usb::open(port).map(Opened::Usb),
+        Address::Usb(port) => usb::open(port, clock).map(Opened::Usb),
     }
 }

@@ -52,11 +52,12 @@ impl Machine {
 
 impl World for Machine {
     fn open(&self, address: &Address, options: &SerialOptions) -> Result<Opened> {
-        match (link::open(address, options, &self.clock)?, &self.capture) {
-            (Opened::Stream(link), Some(capture)) => {
-                link::capture::wrap(link, Box::new(capture.clone()), &self.clock).map(Opened::Stream)
-            }
-            (opened, _) => Ok(opened),
+        let opened = link::open(address, options, &self.clock)?;
+        let Some(capture) = &self.capture else { return Ok(opened) };
+        let file = Box::new(capture.clone());
+        match opened {
+            Opened::Stream(link) => link::capture::wrap(link, file, &self.clock).map(Opened::Stream),
+            Opened::Usb(device) => link::usb::capture::wrap(device, file, &self.clock).map(Opened::Usb),
         }
     }
 

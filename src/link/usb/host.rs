@@ -1,22 +1,29 @@
 //! Through libusb (crate `rusb`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusb::{Context, DeviceHandle, UsbContext};
 
-use super::{About, Device, Setup, Transfer};
+use super::describe::{self, Known};
+use super::stream::{self, Bulk};
+use super::trouble::error as failed;
+use super::{About, Device, Pipes, Setup, Transfer, holder, room};
+use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
-
-/// How long a string descriptor may take.
-const STRING: Duration = Duration::from_secs(1);
+use crate::link::Link;
 
 struct Host {
     handle: DeviceHandle<Context>,
     about: About,
+    clock: Arc<dyn Clock>,
 }
 
 /// Opens the device on `port`.
-pub(in crate::link) fn open(port: &str) -> Result<Box<dyn Device>> {
+///
+/// # Errors
+/// `gone` when nothing is there, `not-permitted`, `busy`.
+pub(in crate::link) fn open(port: &str, clock: &Arc<dyn Clock>) -> Result<Box<dyn Device>> {
     // Never a global-context call: where the kernel has no USB, those panic.
     let context = Context::new()
         .map_err(|cause| Error::absent("this machine has no USB (its kernel offers none)").because(cause))?;
@@ -31,44 +38,69 @@ pub(in crate::link) fn open(port: &str) -> Result<Box<dyn Device>> {
     let sentence = format!("usb:{port} could not be opened");
     let descriptor = device.device_descriptor().map_err(|cause| failed(&sentence, cause))?;
     let handle = device.open().map_err(|cause| failed(&sentence, cause))?;
+    // Not on every system; where the kernel keeps its hands off there is nothing to detach.
     handle.set_auto_detach_kernel_driver(true).ok();
-    let mut host = Host {
-        handle,
-        about: About {
-            port: port.to_owned(),
-            vendor: descriptor.vendor_id(),
-            product: descriptor.product_id(),
-            release: bcd(descriptor.device_version()),
-            manufacturer: None,
-            model: None,
-            serial: None,
-            configuration: Vec::new(),
-        },
+    let known = Known {
+        vendor: descriptor.vendor_id(),
+        product: descriptor.product_id(),
+        release: bcd(descriptor.device_version()),
+        packet: descriptor.max_packet_size(),
+        strings: [
+            descriptor.manufacturer_string_index(),
+            descriptor.product_string_index(),
+            descriptor.serial_number_string_index(),
+        ]
+        .map(Option::unwrap_or_default),
+        configurations: descriptor.num_configurations(),
+        active: handle.active_configuration().ok(),
     };
-    let mut text = |index: Option<u8>| index.and_then(|index| host.string(index).ok());
-    let manufacturer = text(descriptor.manufacturer_string_index());
-    let model = text(descriptor.product_string_index());
-    let serial = text(descriptor.serial_number_string_index());
-    host.about.configuration = host.configuration()?;
-    host.about = About { manufacturer, model, serial, ..host.about };
-    Ok(Box::new(host))
+    let about = describe::about(port, &known, &mut |setup, buf, within| read(&handle, port, setup, buf, within))?;
+    Ok(Box::new(Host { handle, about, clock: Arc::clone(clock) }))
 }
 
 fn bcd(version: rusb::Version) -> u16 {
-    let (major, minor, sub) = (u16::from(version.major()), u16::from(version.minor()), u16::from(version.sub_minor()));
-    (major / 10) << 12 | (major % 10) << 8 | minor << 4 | sub
+    let [major, minor, sub] = [version.major(), version.minor(), version.sub_minor()].map(u16::from);
+    (((major / 10) & 0xf) << 12) | ((major % 10) << 8) | ((minor & 0xf) << 4) | (sub & 0xf)
+}
+
+/// A wait as libusb takes it: 0 would be for ever.
+fn wait(within: Duration) -> Duration {
+    within.clamp(Duration::from_millis(1), Duration::from_secs(24 * 60 * 60))
+}
+
+fn read(
+    handle: &DeviceHandle<Context>,
+    port: &str,
+    setup: Setup,
+    buf: &mut [u8],
+    within: Duration,
+) -> Result<Transfer> {
+    let buf = room(setup, buf)?;
+    let Setup { request_type, request, value, index, .. } = setup;
+    outcome(port, handle.read_control(request_type, request, value, index, buf, wait(within)))
+}
+
+fn outcome(port: &str, result: rusb::Result<usize>) -> Result<Transfer> {
+    match result {
+        Ok(len) => Ok(Transfer::Done(len)),
+        Err(rusb::Error::Pipe) => Ok(Transfer::Stalled),
+        Err(cause) => Err(failed(&format!("a control transfer with usb:{port} failed"), cause)),
+    }
 }
 
 impl Host {
-    /// The raw bytes of the first configuration, as long as it says it is.
-    fn configuration(&mut self) -> Result<Vec<u8>> {
-        let mut whole = vec![0; usize::from(u16::MAX)];
-        let setup = Setup { request_type: Setup::IN, request: 6, value: 0x0200, index: 0, length: u16::MAX };
-        match self.control_in(setup, &mut whole, STRING)? {
-            Transfer::Done(len) => whole.truncate(len),
-            Transfer::Stalled => whole.clear(),
+    /// The error for a claim that was refused, with who has the device.
+    fn unclaimed(&self, interface: u8, cause: rusb::Error) -> Error {
+        let sentence = format!("interface {interface} of {} could not be claimed", self.about.address());
+        let device = self.handle.device();
+        match holder::of(device.bus_number(), device.address()) {
+            Some(holder) if cause == rusb::Error::Busy => {
+                Error::new(Kind::Busy, format!("{sentence}: {holder} holds it"))
+                    .because(cause)
+                    .next("close that program, then run the same again")
+            }
+            _ => failed(&sentence, cause),
         }
-        Ok(whole)
     }
 }
 
@@ -78,56 +110,71 @@ impl Device for Host {
     }
 
     fn claim(&mut self, interface: u8, alternate: u8) -> Result<()> {
-        let sentence = format!("interface {interface} of usb:{} could not be claimed", self.about.port);
-        self.handle.claim_interface(interface).map_err(|cause| failed(&sentence, cause))?;
-        match self.handle.set_alternate_setting(interface, alternate) {
-            // Many devices with one alternate setting refuse to be told so.
-            Err(rusb::Error::Pipe | rusb::Error::NotFound) if alternate == 0 => Ok(()),
-            done => done.map_err(|cause| failed(&sentence, cause)),
+        self.handle.claim_interface(interface).map_err(|cause| self.unclaimed(interface, cause))?;
+        // Many devices with one alternate setting refuse to be told so.
+        if alternate == 0 && self.about.configuration.alternates(interface).count() < 2 {
+            return Ok(());
         }
+        self.handle
+            .set_alternate_setting(interface, alternate)
+            .map_err(|cause| failed(&format!("alternate setting {alternate} of {}", self.about.address()), cause))
     }
 
     fn control_in(&mut self, setup: Setup, buf: &mut [u8], within: Duration) -> Result<Transfer> {
-        let buf = &mut buf[..usize::from(setup.length)];
-        let Setup { request_type, request, value, index, .. } = setup;
-        self.outcome(self.handle.read_control(request_type, request, value, index, buf, within))
+        read(&self.handle, &self.about.port, setup, buf, within)
     }
 
     fn control_out(&mut self, setup: Setup, bytes: &[u8], within: Duration) -> Result<Transfer> {
         let Setup { request_type, request, value, index, .. } = setup;
-        self.outcome(self.handle.write_control(request_type, request, value, index, bytes, within))
-    }
-
-    fn string(&mut self, index: u8) -> Result<String> {
-        self.handle
-            .read_string_descriptor_ascii(index)
-            .map_err(|cause| failed(&format!("string {index} of usb:{} cannot be read", self.about.port), cause))
+        let result = self.handle.write_control(request_type, request, value, index, bytes, wait(within));
+        outcome(&self.about.port, result)
     }
 
     fn reset(&mut self) -> Result<()> {
-        self.handle.reset().map_err(|cause| failed(&format!("usb:{} could not be reset", self.about.port), cause))
+        self.handle.reset().map_err(|cause| failed(&format!("{} could not be reset", self.about.address()), cause))
+    }
+
+    fn stream(mut self: Box<Self>, pipes: &Pipes) -> Result<Link> {
+        self.claim(pipes.interface, pipes.alternate)?;
+        let address = self.about.address();
+        let Host { handle, clock, .. } = *self;
+        let endpoints = Endpoints { handle, pipes: *pipes, address: address.clone() };
+        Ok(stream::link(endpoints, *pipes, address, &clock))
     }
 }
 
-impl Host {
-    fn outcome(&self, result: rusb::Result<usize>) -> Result<Transfer> {
-        match result {
-            Ok(len) => Ok(Transfer::Done(len)),
-            Err(rusb::Error::Pipe) => Ok(Transfer::Stalled),
-            Err(cause) => Err(failed(&format!("a control transfer with usb:{} failed", self.about.port), cause)),
+/// A claimed pair of endpoints. libusb's synchronous calls may be made from several threads.
+struct Endpoints {
+    handle: DeviceHandle<Context>,
+    pipes: Pipes,
+    address: String,
+}
+
+impl Endpoints {
+    /// A stalled endpoint stays so until it is told otherwise.
+    fn failed(&self, endpoint: u8, doing: &str, cause: rusb::Error) -> Error {
+        if cause == rusb::Error::Pipe {
+            self.handle.clear_halt(endpoint).ok();
         }
+        failed(&format!("{doing} {}", self.address), cause)
     }
 }
 
-fn failed(sentence: &str, cause: rusb::Error) -> Error {
-    let (kind, next) = match cause {
-        rusb::Error::Access => (Kind::NotPermitted, "`hardwire udev install` lets users at the bench open it"),
-        rusb::Error::Busy => (Kind::Busy, "close the program that holds it"),
-        rusb::Error::Timeout => (Kind::TimedOut, "unplug the unit, plug it in again, and run the same again"),
-        rusb::Error::NoDevice | rusb::Error::NotFound | rusb::Error::Io => {
-            (Kind::Gone, "see that the unit is plugged in and that `hardwire detect` lists it")
+impl Bulk for Endpoints {
+    fn read(&self, buf: &mut [u8], within: Duration) -> Result<Option<usize>> {
+        // What came before the time was over is returned by rusb as success.
+        match self.handle.read_bulk(self.pipes.from, buf, wait(within)) {
+            Ok(count) => Ok(Some(count)),
+            Err(rusb::Error::Timeout | rusb::Error::Interrupted) => Ok(None),
+            Err(cause) => Err(self.failed(self.pipes.from, "reading from", cause)),
         }
-        _ => (Kind::Garbled, "unplug the unit, plug it in again, and run the same again"),
-    };
-    Error::new(kind, sentence).because(cause).next(next)
+    }
+
+    fn write(&self, bytes: &[u8], within: Duration) -> Result<usize> {
+        match self.handle.write_bulk(self.pipes.to, bytes, wait(within)) {
+            Ok(count) => Ok(count),
+            Err(rusb::Error::Timeout) if !bytes.is_empty() => Ok(0),
+            Err(cause) => Err(self.failed(self.pipes.to, "writing to", cause)),
+        }
+    }
 }
