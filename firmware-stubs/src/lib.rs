@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+pub mod dfu;
 pub mod smp;
 pub mod usb;

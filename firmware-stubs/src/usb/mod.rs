@@ -8,6 +8,7 @@
 //! Protocol: `Documentation/usb/usbip_protocol.rst` of Linux, version 1.1.1. Left out: isochronous transfers,
 //! SuperSpeed, export to other machines.
 
+mod descriptors;
 mod device;
 pub mod host;
 mod session;
@@ -18,6 +19,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use descriptors::{Descriptors, Strings, chosen};
 pub use device::{Answer, Device, Reply, Speed, Stop, Then, Transfer, is_enumeration};
 pub use unit::{Error, Place, Unit};
 pub use vhci::{Port, PortError};
