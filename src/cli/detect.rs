@@ -1,16 +1,24 @@
 //! `hardwire detect`.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::context::{Context, Secrets};
 use super::exit::Exit;
 use super::report::{Outcome, Result, columns};
-use crate::detect::{self, Access, Found};
+use crate::detect::{self, Access, Change, Found, Look, Watch};
 use crate::device::BayId;
 use crate::drivers;
+use crate::link::Address;
 use crate::run::event::Listener;
-use crate::station::{self, Change, Go, Selector};
+use crate::station::{self, Place, Selector, World};
+
+/// How often a request to stop is looked for while nothing happens.
+const STOP: Duration = Duration::from_millis(250);
 
 /// List what is plugged in
 ///
@@ -25,7 +33,7 @@ pub(super) struct Detect {
     /// Open each serial port and ask who is there
     #[arg(long)]
     probe: bool,
-    /// Go on, and tell what is plugged in and out (looks once a second), until Ctrl-C
+    /// Go on, and tell what is plugged in and out, until Ctrl-C
     #[arg(long)]
     watch: bool,
     /// Only this port, listed or not (repeatable)
@@ -42,7 +50,12 @@ struct UnitLine<'a> {
 
 impl Detect {
     pub(super) fn run(&self, cx: &Context) -> Outcome {
-        let mut found = if self.device.is_empty() { listed(cx) } else { self.named(cx)? };
+        let mut watch = if self.watch { Some(self.begin_watch(cx)?) } else { None };
+        let mut found = match &watch {
+            _ if !self.device.is_empty() => self.named(&*cx.world(1, Secrets::None)?)?,
+            Some(watch) => watch.there(),
+            None => listed(cx),
+        };
         if self.probe {
             let ports = found.iter().filter(|found| found.access == Access::Ok).count();
             let world = cx.world(ports, Secrets::None)?;
@@ -58,47 +71,81 @@ impl Detect {
                 cx.voice.line(row);
             }
         }
-        if self.watch {
-            self.watch(cx, found)?;
+        if let Some(watch) = watch.take() {
+            go_on(cx, watch)?;
         }
         Ok(Exit::PASSED)
     }
 
-    fn watch(&self, cx: &Context, now: Vec<Found>) -> Result<()> {
-        let list = || match self.device.as_slice() {
-            [] => detect::list(&station::signatures(drivers::registry())).found,
-            _ => {
-                self.named(cx).unwrap_or_default().into_iter().filter(|found| found.access != Access::Offline).collect()
-            }
-        };
-        // On a thread of its own, so that Ctrl-C is heard.
-        let look = |now: Vec<Found>, _: &dyn Listener| {
-            station::watch(now, list, &*cx.clock, &cx.cancel, |change| tell(cx, &change));
-        };
-        let there = now.into_iter().filter(|found| found.access != Access::Offline).collect();
-        station::fleet::run(vec![there], &cx.cancel, look, |_| {})?;
-        Ok(())
+    fn begin_watch(&self, cx: &Context) -> Result<Box<dyn Watch>> {
+        let world = cx.world(1, Secrets::None)?;
+        if self.device.is_empty() {
+            return Ok(world.watch()?);
+        }
+        let (selectors, paths) = (self.selectors()?, self.paths()?);
+        Ok(detect::watch_only(Box::new(Only { selectors, world }), paths, &cx.clock))
     }
 
-    fn named(&self, cx: &Context) -> Result<Vec<Found>> {
-        let world = cx.world(1, Secrets::None)?;
-        let ports = world.places();
-        self.device
-            .iter()
-            .map(|text| {
-                let selector: Selector = text.parse()?;
-                let target = station::resolve(&selector, &[], &*world).map_err(super::context::not_there)?;
-                let address = target.address.to_string();
-                let mut found = ports
-                    .iter()
-                    .find(|port| port.address == address)
-                    .cloned()
-                    .unwrap_or_else(|| detect::named(address));
-                detect::check_access(&mut found);
-                Ok(found)
-            })
-            .collect()
+    fn selectors(&self) -> Result<Vec<Selector>> {
+        Ok(self.device.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
     }
+
+    /// The paths among what was named: they may be in no list.
+    fn paths(&self) -> Result<Vec<PathBuf>> {
+        let path = |selector: Selector| match selector.place {
+            Place::Address(Address::Tty(path)) => Some(path),
+            _ => None,
+        };
+        Ok(self.selectors()?.into_iter().filter_map(path).collect())
+    }
+
+    fn named(&self, world: &dyn World) -> Result<Vec<Found>> {
+        let ports = world.places();
+        self.selectors()?.iter().map(|selector| one(selector, &ports, world)).collect()
+    }
+}
+
+/// One place that was named, listed or not.
+fn one(selector: &Selector, ports: &[Found], world: &dyn World) -> Result<Found> {
+    let target = station::resolve(selector, &[], world).map_err(super::context::not_there)?;
+    let address = target.address.to_string();
+    let listed = ports.iter().find(|port| port.address == address).cloned();
+    let mut found = listed.unwrap_or_else(|| detect::named(address));
+    detect::check_access(&mut found);
+    Ok(found)
+}
+
+/// Looks at nothing but what was named.
+struct Only {
+    selectors: Vec<Selector>,
+    world: Arc<dyn World>,
+}
+
+impl Look for Only {
+    fn places(&mut self) -> Vec<Found> {
+        let ports = self.world.places();
+        let named = self.selectors.iter().filter_map(|selector| one(selector, &ports, &*self.world).ok());
+        named.filter(|found| found.access != Access::Offline).collect()
+    }
+
+    fn access(&mut self, _: &mut [&mut Found]) {}
+}
+
+/// Tells what is plugged in and out until Ctrl-C, or until nobody listens.
+fn go_on(cx: &Context, watch: Box<dyn Watch>) -> Result<()> {
+    for note in watch.notes() {
+        cx.voice.say(format_args!("note: {note}"));
+    }
+    // On a thread of its own, so that Ctrl-C is heard.
+    let look = |mut watch: Box<dyn Watch>, _: &dyn Listener| {
+        while !cx.cancel.is_asked() && !cx.voice.is_deaf() {
+            if let Some(change) = watch.next(STOP) {
+                tell(cx, &change);
+            }
+        }
+    };
+    station::fleet::run(vec![watch], &cx.cancel, look, |_| {})?;
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -108,7 +155,7 @@ struct DepartedLine<'a> {
     bay: Option<BayId>,
 }
 
-fn tell(cx: &Context, change: &Change) -> Go {
+fn tell(cx: &Context, change: &Change) {
     match change {
         Change::Arrived(found) => {
             cx.voice.object(&UnitLine { r#type: "arrived", found });
@@ -119,7 +166,6 @@ fn tell(cx: &Context, change: &Change) -> Go {
             cx.voice.line(format_args!("- {}", found.address));
         }
     }
-    if cx.voice.is_deaf() { Go::Home } else { Go::On }
 }
 
 fn listed(cx: &Context) -> Vec<Found> {

@@ -6,14 +6,18 @@ mod access;
 mod path;
 mod serial;
 mod usb;
+mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use access::Access;
 pub use path::PortPath;
+pub use watch::{Change, Look, Paths, Poll, Wake, Watch, Watcher, Woken};
 
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::device::{BayId, Mode, Signature, Speaks, UnitText, Via};
 
 /// One place where a unit is, or may be.
@@ -37,6 +41,9 @@ pub struct Found {
     pub access: Access,
     /// What a person could do about it.
     pub hint: Option<String>,
+    /// The kernel should make a serial port of it, and has not yet.
+    #[serde(skip)]
+    pub(crate) port_should_come: bool,
 }
 
 /// A USB identity and place.
@@ -50,6 +57,10 @@ pub struct Usb {
     pub port: Option<String>,
     /// Its port by a name that survives a reboot.
     pub path: Option<PortPath>,
+    /// The number that the system gave it when it was plugged in (`devnum`): under another number it has left in
+    /// between, or is another device.
+    #[serde(skip)]
+    pub number: Option<u32>,
 }
 
 impl Found {
@@ -64,7 +75,7 @@ impl Usb {
     /// A device with these ids, nothing else known.
     #[must_use]
     pub fn new(vendor: u16, product: u16) -> Usb {
-        Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None, path: None }
+        Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None, path: None, number: None }
     }
 
     /// The same on `port`, as the kernel calls it today.
@@ -100,6 +111,39 @@ pub fn places(signatures: &[Signature]) -> Listing {
     let mut listing = ports(signatures);
     usb::list(signatures, &mut listing);
     listing
+}
+
+/// Watches what is plugged in and out; `signatures` as in [`list`].
+#[must_use]
+pub fn watch(signatures: Vec<Signature>, clock: Arc<dyn Clock>) -> Box<dyn Watch> {
+    let wake = wake(&clock);
+    Box::new(Watcher::new(clock, wake, Box::new(Everywhere(signatures))))
+}
+
+/// Watches what `look` lists: places that were named, `paths` among them (a PTY is in no list).
+#[must_use]
+pub fn watch_only(look: Box<dyn Look>, paths: Vec<PathBuf>, clock: &Arc<dyn Clock>) -> Box<dyn Watch> {
+    Box::new(Watcher::new(Arc::clone(clock), Box::new(Paths::new(wake(clock), paths)), look))
+}
+
+/// What tells of changes on this system.
+fn wake(clock: &Arc<dyn Clock>) -> Box<dyn Wake> {
+    Box::new(Poll::new(Arc::clone(clock), "this system tells nothing of what is plugged in"))
+}
+
+/// The whole machine.
+struct Everywhere(Vec<Signature>);
+
+impl Look for Everywhere {
+    fn places(&mut self) -> Vec<Found> {
+        places(&self.0).found
+    }
+
+    fn access(&mut self, found: &mut [&mut Found]) {
+        for found in found {
+            check_access(found);
+        }
+    }
 }
 
 fn ports(signatures: &[Signature]) -> Listing {
@@ -138,6 +182,7 @@ pub fn named(address: String) -> Found {
         usb: None,
         access: Access::Ok,
         hint: None,
+        port_should_come: false,
     }
 }
 

@@ -45,6 +45,7 @@ fn look_at(device: &Device<Context>, signatures: &[Signature], listing: &Listing
         return None;
     }
     let mut usb = Usb::new(id.0, id.1).on(&port);
+    usb.number = Some(device.address().into());
     let texts = texts(device, &descriptor);
     usb.serial = texts.serial;
     Some(Found {
@@ -61,6 +62,7 @@ fn look_at(device: &Device<Context>, signatures: &[Signature], listing: &Listing
             (None, Some(_)) => Some("it shows no serial port: is the kernel's cdc-acm driver loaded?".into()),
             (None, None) => Some("no driver of this version speaks to it".into()),
         },
+        port_should_come: known.is_none() && without_port.is_some(),
     })
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use protocols::time::Moment;
 
 use super::World;
 use crate::clock::{Clock, ManualClock};
-use crate::detect::Found;
+use crate::detect::{Change, Found, Watch};
 use crate::device::{Driver, Mode, ModeSpec, Op, Unit, UnitText};
 use crate::drivers::{Options, OverStream, Protocol};
 use crate::error::{Error, Kind, Result};
@@ -17,6 +20,8 @@ pub(super) struct Script {
     lines: Mutex<VecDeque<std::result::Result<&'static str, Kind>>>,
     pub(super) places: Vec<Found>,
     pub(super) opened: Mutex<Vec<Address>>,
+    /// What is plugged in and out while somebody watches: at each of these times since the clock's start.
+    pub(super) changes: Vec<(Duration, Change)>,
 }
 
 impl Script {
@@ -26,6 +31,7 @@ impl Script {
             lines: Mutex::new(lines.iter().copied().collect()),
             places: Vec::new(),
             opened: Mutex::new(Vec::new()),
+            changes: Vec::new(),
         }
     }
 }
@@ -51,8 +57,45 @@ impl World for Script {
         self.places.clone()
     }
 
+    fn watch(&self) -> Result<Box<dyn Watch>> {
+        let changes = self.changes.iter().map(|(at, change)| (Moment::from_start(*at), change.clone())).collect();
+        Ok(Box::new(Play { clock: Arc::clone(&self.clock), there: self.places.clone(), changes }))
+    }
+
     fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+}
+
+/// A watch that is a script too.
+struct Play {
+    clock: Arc<dyn Clock>,
+    there: Vec<Found>,
+    changes: VecDeque<(Moment, Change)>,
+}
+
+impl Watch for Play {
+    fn there(&self) -> Vec<Found> {
+        self.there.clone()
+    }
+
+    fn next(&mut self, within: Duration) -> Option<Change> {
+        let now = self.clock.now();
+        let Some((at, _)) = self.changes.front().filter(|(at, _)| *at <= now + within) else {
+            self.clock.sleep(within);
+            return None;
+        };
+        self.clock.sleep(at.saturating_since(now));
+        let (_, change) = self.changes.pop_front()?;
+        match &change {
+            Change::Arrived(found) => self.there.push((**found).clone()),
+            Change::Departed(found) => self.there.retain(|there| there.address != found.address),
+        }
+        Some(change)
+    }
+
+    fn notes(&self) -> &[String] {
+        &[]
     }
 }
 

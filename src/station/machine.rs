@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
-use crate::detect::{self, Found};
+use crate::detect::{self, Found, Watch};
 use crate::device::Signature;
 use crate::drivers::{self, Protocol};
 use crate::error::{Error, Kind, Result};
@@ -25,6 +25,12 @@ pub trait World: Send + Sync {
 
     /// The serial ports, and the USB devices without one, that the operating system lists now.
     fn places(&self) -> Vec<Found>;
+
+    /// Watches what is plugged in and out, from now on.
+    ///
+    /// # Errors
+    /// `storage` when the system gives nothing to listen with.
+    fn watch(&self) -> Result<Box<dyn Watch>>;
 
     /// The program's clock.
     fn clock(&self) -> &Arc<dyn Clock>;
@@ -67,6 +73,10 @@ impl World for Machine {
 
     fn places(&self) -> Vec<Found> {
         detect::places(&signatures(self.protocols())).found
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>> {
+        Ok(detect::watch(signatures(self.protocols()), Arc::clone(&self.clock)))
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {

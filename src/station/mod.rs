@@ -15,7 +15,6 @@ pub mod selector;
 mod shift;
 pub mod single;
 mod suit;
-mod watch;
 
 pub use bay::PortBay;
 pub use gate::Together;
@@ -28,4 +27,3 @@ pub use restore::{Allowed, Onto, Restoration, overwritten, restoration};
 pub use selector::{Place, Selector};
 pub use shift::Shift;
 pub use suit::{check_fit, suit};
-pub use watch::{Change, Go, watch};
