@@ -52,6 +52,16 @@ fn corpus() -> Vec<Vec<u8>> {
     }
     // The answers of a unit in the middle of a download, busy and not, and such a unit as a script.
     corpus.extend([vec![0, 0, 0, 0, 5, 0], vec![0, 10, 0, 0, 4, 0], [[1, 6, 7].as_slice(), &[7; 60]].concat()]);
+    let dfuse = include_bytes!("../src/dfu/vectors/dfuse-two-targets.dfu").as_slice();
+    // Without its suffix too: the target puts one behind it that fits.
+    corpus.extend([dfuse.to_vec(), dfuse[..dfuse.len() - 16].to_vec()]);
+    for file in [
+        include_bytes!("../src/dfu/vectors/suffix-1d50-607f.dfu").as_slice(),
+        include_bytes!("../src/dfu/vectors/objcopy-linear.hex"),
+        include_bytes!("../src/dfu/vectors/objcopy-segment.hex"),
+    ] {
+        corpus.push(file.to_vec());
+    }
     for image in [
         include_bytes!("../src/mcuboot/vectors/imgtool-protected.bin").as_slice(),
         include_bytes!("../src/mcuboot/vectors/imgtool-sha512.bin"),

@@ -1,5 +1,6 @@
 //! The decoders and sessions of USB and DFU.
 
+use protocols::dfu::file::{Firmware, ForDevice, Format, Image, Suffix, append_suffix, encode_dfuse, encode_hex};
 use protocols::dfu::session::{
     Detach, DfuseDownload, DfusePlan, Download, Erase, Leave, Piece, Policy, Prepare, Session, Step, TransferError,
     Upload, Want,
@@ -8,7 +9,7 @@ use protocols::dfu::wire::{
     Access, Attributes, Command, FunctionalDescriptor, Layout, Request, StatusReply, find_functional,
 };
 use protocols::time::Moment;
-use protocols::usb::{Configuration, DeviceDescriptor, Setup, decode_languages, decode_string, encode_string};
+use protocols::usb::{Bcd, Configuration, DeviceDescriptor, Setup, decode_languages, decode_string, encode_string};
 use std::time::Duration;
 
 /// Descriptors: what was read and written again reads the same, faults are bounded and can be shown.
@@ -66,6 +67,47 @@ pub fn dfu_wire(data: &[u8]) {
             let reach = layout.reach(region.start(), Access::READ);
             assert_eq!(layout.require(region.start(), reach - u64::from(region.start()), Access::READ), Ok(()));
         }
+    }
+}
+
+/// Files: no more bytes come out than are in them, segments are in order, and what was read is written and read the same.
+pub fn dfu_files(data: &[u8]) {
+    one_file(data);
+    // Behind a suffix that fits, so that what is before it is looked at.
+    one_file(&append_suffix(data, Suffix { for_device: ForDevice::default(), version: Bcd(0x011a) }));
+}
+
+fn one_file(file: &[u8]) {
+    let firmware = match Firmware::read(file) {
+        Ok(firmware) => firmware,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            assert!(!format!("{error}: {cause}").contains(char::is_control));
+            return;
+        }
+    };
+    assert!(firmware.images.iter().map(Image::len).sum::<usize>() <= file.len());
+    for image in &firmware.images {
+        let ends = image.segments.iter().map(|segment| {
+            let start = u64::from(segment.address.unwrap_or_default());
+            (start, start + segment.bytes.len() as u64)
+        });
+        let ends: Vec<_> = ends.collect();
+        assert!(ends.windows(2).all(|pair| pair[0].1 < pair[1].0), "in order, and none touches the next");
+    }
+    match firmware.format {
+        Format::IntelHex => {
+            let again = encode_hex(&firmware.images[0].segments);
+            assert_eq!(Firmware::read(again.as_bytes()).as_ref(), Ok(&firmware));
+        }
+        Format::Dfuse => {
+            let for_device = firmware.images[0].for_device.expect("from the suffix");
+            // A name of the greatest length with bytes that are no UTF-8 grows when it is read.
+            if let Ok(again) = encode_dfuse(&firmware.images, Suffix { for_device, version: Bcd(0x011a) }) {
+                assert_eq!(Firmware::read(&again).as_ref(), Ok(&firmware));
+            }
+        }
+        Format::Raw | Format::Suffixed => assert_eq!(firmware.images.len(), 1),
     }
 }
 

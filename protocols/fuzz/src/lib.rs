@@ -31,9 +31,10 @@ pub const ALL: &[(&str, Target)] = &[
     ("usb_descriptors", usb_descriptors),
     ("dfu_wire", dfu_wire),
     ("dfu_sessions", dfu_sessions),
+    ("dfu_files", dfu_files),
 ];
 
-pub use dfu::{dfu_sessions, dfu_wire, usb_descriptors};
+pub use dfu::{dfu_files, dfu_sessions, dfu_wire, usb_descriptors};
 
 /// Console framing: the same frames whatever the pieces, none too long, and each survives being framed again.
 pub fn console_frames(data: &[u8]) {

@@ -6,6 +6,7 @@
 //! the STM32 bootloader". Section numbers without a name are those of DFU 1.1. Left out: DFU 1.0 units that need
 //! another order of requests, the prefixes of TI and NXP in files, and ST's compressed and Motorola S-record files.
 
+pub mod file;
 pub mod message;
 pub mod session;
 pub mod wire;
