@@ -1,5 +1,6 @@
 //! Many bays at once: which unit is meant, where it is, and keeping hold of it.
 
+pub mod batch;
 mod bay;
 #[cfg(test)]
 mod fake;
