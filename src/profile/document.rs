@@ -189,6 +189,7 @@ pub struct StepSpec {
     pub(super) timeout: Option<Duration>,
     pub(super) always: bool,
     pub(super) once: Once,
+    pub(super) on_fail: Option<Text>,
 }
 
 /// What a step makes true, as written.

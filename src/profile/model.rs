@@ -70,6 +70,8 @@ pub struct Step {
     pub always: bool,
     /// How often an action that is no state is done.
     pub once: Once,
+    /// What a person at the line reads instead of the error when it fails.
+    pub on_fail: Option<String>,
 }
 
 impl Step {
@@ -87,6 +89,7 @@ impl Step {
             timeout: None,
             always: false,
             once: Once::Run,
+            on_fail: None,
         }
     }
 }

@@ -35,12 +35,7 @@ pub(super) fn read_body(
     let node = if matches!(node.value, Value::Null) { &nothing } else { node };
     let fields = node.fields(&format!("`{kind}`"), keys)?;
     let mut timeout = None;
-    let open_text = |key: &str| -> Result<Option<Text>> {
-        let Some(node) = fields.get(key) else { return Ok(None) };
-        let text = Text::new(node.raw_text(&format!("`{key}`"))?, &node.at, scope)?;
-        refuse_secret(&text, &format!("`{key}`"))?;
-        Ok(Some(text))
-    };
+    let open_text = |key: &str| open_text(fields.get(key), &format!("`{key}`"), scope);
     let need_some = |keys: [&str; 2]| {
         if keys.iter().all(|key| fields.get(key).is_none()) {
             return Err(node.at.error(format_args!("`{kind}` does nothing; give it {}", listed(&keys))));
@@ -94,6 +89,14 @@ pub(super) fn read_body(
         _ => BodySpec::Erase { slot: slot(Some(fields.need("slot")?))?.unwrap_or_default() },
     };
     Ok((body, timeout))
+}
+
+/// A text that people read and records keep: it holds no secret.
+pub(super) fn open_text(node: Option<&Node>, what: &str, scope: &Scope) -> Result<Option<Text>> {
+    let Some(node) = node else { return Ok(None) };
+    let text = Text::new(node.raw_text(what)?, &node.at, scope)?;
+    refuse_secret(&text, what)?;
+    Ok(Some(text))
 }
 
 fn slot(node: Option<&Node>) -> Result<Option<String>> {

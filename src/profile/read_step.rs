@@ -7,12 +7,13 @@ use super::document::{ArtifactSpec, BodySpec, StepSpec};
 use super::model::{Once, Place};
 use super::node::{Node, Value, listed, nearest, suggestion};
 use super::read::{LEVELS, MODES};
-use super::read_body::read_body;
+use super::read_body::{open_text, read_body};
 use super::template::{Scope, When};
 use crate::error::Result;
 
 /// The keys that any step may carry.
-pub const COMMON: [&str; 9] = ["name", "when", "verify", "proved_by", "in", "retries", "timeout", "always", "once"];
+pub const COMMON: [&str; 10] =
+    ["name", "when", "verify", "proved_by", "in", "retries", "timeout", "always", "once", "on_fail"];
 /// The step kinds and the keys of each.
 pub const KINDS: [(&str, &[&str]); 10] = [
     ("firmware", &["artifact", "slot", "activate"]),
@@ -102,6 +103,7 @@ fn read_step(node: &Node, number: usize, scope: &Scope, artifacts: &Artifacts) -
         timeout: timeout.or(own_timeout),
         always: fields.get("always").map(|n| n.bool("`always`")).transpose()?.unwrap_or(false),
         once: fields.get("once").map(|n| n.choice("`once`", &ONCE)).transpose()?.unwrap_or_default(),
+        on_fail: open_text(fields.get("on_fail"), "`on_fail`", scope)?,
     })
 }
 

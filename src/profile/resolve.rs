@@ -84,6 +84,10 @@ impl Prepared {
                 Err(_) if skip.is_some() => blank(&spec.body),
                 body => body?,
             },
+            on_fail: match &spec.on_fail {
+                Some(text) if skip.is_none() => Some(text.render(context)?),
+                _ => None,
+            },
             skip,
             verify: spec.verify.unwrap_or(self.profile().verify),
             proved_by: spec.proved_by.clone(),

@@ -246,6 +246,8 @@ struct Step {
     always: Option<bool>,
     /// How often an action that is no state is done (default: run).
     once: Option<Once>,
+    /// What a person at the line reads instead of the error when it fails: what to do with the unit.
+    on_fail: Option<String>,
     /// A firmware image in a slot.
     firmware: Option<Firmware>,
     /// Settings that have these values, or are gone.

@@ -23,10 +23,10 @@ fn step(body: &str) -> String {
 #[test]
 fn an_unknown_key_names_the_nearest() {
     insta::assert_snapshot!(wrong("format: 1\nname: t\nversion: 1.0.0\nmach: { model: m }\nsteps: []\n"), @"p.yaml:4:1: a profile knows no key `mach` (did you mean `match`?); it takes `format`, `name`, `version`, `extends`, `match`, `link`, `verify`, `identity`, `inputs`, `artifacts`, `variants` or `steps`");
-    insta::assert_snapshot!(step("  - settings: { set: { a: b } }\n    retires: 3"), @"p.yaml:7:5: step 1 knows no key `retires` (did you mean `retries`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always` or `once`");
+    insta::assert_snapshot!(step("  - settings: { set: { a: b } }\n    retires: 3"), @"p.yaml:7:5: step 1 knows no key `retires` (did you mean `retries`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once` or `on_fail`");
     insta::assert_snapshot!(step("  - firmware: { artefact: app }"), @"p.yaml:6:17: `firmware` knows no key `artefact` (did you mean `artifact`?); it takes `artifact`, `slot` or `activate`");
     insta::assert_snapshot!(step("  - files:\n    put: { /a: { text: b } }"), @"p.yaml:7:5: `put` belongs below `files`; indent it further");
-    insta::assert_snapshot!(step("  - setings: { set: { a: b } }"), @"p.yaml:6:5: step 1 knows no key `setings` (did you mean `settings`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always` or `once`");
+    insta::assert_snapshot!(step("  - setings: { set: { a: b } }"), @"p.yaml:6:5: step 1 knows no key `setings` (did you mean `settings`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once` or `on_fail`");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn yaml_beyond_one_plain_document_is_refused() {
     "#);
     insta::assert_snapshot!(step("  - console:\n      run: a: b"), @"p.yaml:7:13: a `:` that cannot stand here; put text that holds one in quotes, or check the indentation");
     insta::assert_snapshot!(step("  - console: { run: {{ unit.serial }} }"), @r#"p.yaml:6:22: braces in braces; a template stands in quotes: "{{ … }}""#);
-    insta::assert_snapshot!(step("  - << : { reboot: {} }"), @"p.yaml:6:5: step 1 knows no key `<<`; it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always` or `once`");
+    insta::assert_snapshot!(step("  - << : { reboot: {} }"), @"p.yaml:6:5: step 1 knows no key `<<`; it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once` or `on_fail`");
 }
 
 #[test]
@@ -110,6 +110,7 @@ fn templates_name_what_exists() {
     insta::assert_snapshot!(step("  - settings: { set: { a: '{{ \"x\" * 9 }}' } }"), @r#"p.yaml:6:27: `"x" * 9` multiplies; values are text"#);
     insta::assert_snapshot!(step("  - settings: { set: { a: '{{ range(9) }}' } }"), @"p.yaml:6:27: `range` names no input; declare it under `inputs`");
     insta::assert_snapshot!(wrong(&format!("{inputs}  - ask: {{ say: 'Is {{{{ psk }}}} right?' }}")), @"p.yaml:7:17: `say` would show a secret");
+    insta::assert_snapshot!(wrong(&format!("{inputs}  - reboot: {{}}\n    on_fail: 'Was {{{{ psk }}}}'")), @"p.yaml:8:14: `on_fail` would show a secret");
     insta::assert_snapshot!(
         wrong(&format!("{inputs}  - settings: {{ set: {{ k: '{{{{ psk }}}}' }} }}\n  - backup: {{ settings: [k] }}")),
         @r#"

@@ -65,6 +65,7 @@ fn the_whole_format_resolves() {
     assert_eq!(step(3).place, Some(Place::Driver("adb".into())));
     assert_eq!((&step(9).place, step(9).once), (&Some(Place::Mode(Mode::Application)), Once::Tag));
     assert!(step(10).always);
+    assert_eq!(step(1).on_fail.as_deref(), Some("Put TH-1 into the red bin"));
 
     let Body::Settings(settings) = &step(1).body else { panic!() };
     let set: Vec<_> = settings.set.iter().map(|(k, v)| (k.as_str(), v.content.to_vec().unwrap(), v.secret)).collect();
