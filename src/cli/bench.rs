@@ -242,6 +242,7 @@ pub(super) fn shift<'a>(cx: &'a Context, office: &'a Office, person: &'a AtTermi
         person,
         cancel: &cx.cancel,
         tags: BTreeMap::new(),
+        batch: None,
         operator: None,
         accept_omitted: Vec::new(),
     }

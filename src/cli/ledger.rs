@@ -69,6 +69,9 @@ struct Which {
     /// Only those that came to pass, fail, error or cancelled
     #[arg(long)]
     outcome: Option<String>,
+    /// Only those of this batch
+    #[arg(long, value_name = "NAME")]
+    batch: Option<String>,
     /// Only those sealed at this time or later: 2026-01-31 (UTC), 2026-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
@@ -82,8 +85,8 @@ struct Which {
 
 impl Which {
     fn filter(self) -> Filter {
-        let Which { serial, kind, outcome, since, until, limit } = self;
-        Filter { serial, kind, outcome, since, until, run: None, limit }
+        let Which { serial, kind, outcome, batch, since, until, limit } = self;
+        Filter { serial, kind, outcome, since, until, run: None, batch, profile: None, limit }
     }
 }
 

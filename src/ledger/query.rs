@@ -27,6 +27,10 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// The one of this run.
     pub run: Option<Uuid>,
+    /// Those of this batch.
+    pub batch: Option<String>,
+    /// Those of the profile with this digest.
+    pub profile: Option<String>,
     /// Only the newest so many of them.
     pub limit: Option<u32>,
 }
@@ -111,8 +115,11 @@ impl Ledger {
                 SELECT {COLUMNS} FROM record
                 WHERE (?1 IS NULL OR serial = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR outcome = ?3)
                     AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5) AND (?6 IS NULL OR run = ?6)
-                ORDER BY seq DESC LIMIT ?7)
-            ORDER BY seq"
+                    AND (?7 IS NULL OR {} = ?7) AND (?8 IS NULL OR {} = ?8)
+                ORDER BY seq DESC LIMIT ?9)
+            ORDER BY seq",
+            said("batch"),
+            said("profile.digest"),
         );
         let values = params![
             filter.serial,
@@ -121,6 +128,8 @@ impl Ledger {
             filter.since.map(time),
             filter.until.map(time),
             filter.run.map(|run| run.to_string()),
+            filter.batch,
+            filter.profile,
             filter.limit.map_or(-1, i64::from),
         ];
         let mut statement = self.ask(DOING, |c| c.prepare(&query))?;
@@ -209,6 +218,12 @@ impl Ledger {
             Ok(c.query_row(query, params![unit, profile, step, tags], |_| Ok(())).optional()?.is_some())
         })
     }
+}
+
+/// What a statement says at `path` of its predicate; nothing where it is damaged.
+fn said(path: &str) -> String {
+    let text = "CAST(statement AS TEXT)";
+    format!("CASE WHEN json_valid({text}) THEN json_extract({text}, '$.predicate.{path}') END")
 }
 
 fn record(row: &Row<'_>) -> Result<Record> {

@@ -80,6 +80,8 @@ pub struct Order {
     pub modes: &'static [ModeSpec],
     /// The caller's tags.
     pub tags: BTreeMap<String, String>,
+    /// The batch that it belongs to.
+    pub batch: Option<String>,
     /// Who is at the bench.
     pub operator: Option<String>,
     /// The kinds of things (`file`, `setting`) that a backup may omit.

@@ -130,6 +130,8 @@ pub struct Report {
     pub variant: Option<String>,
     /// The caller's tags.
     pub tags: BTreeMap<String, String>,
+    /// The batch that it belongs to.
+    pub batch: Option<String>,
     /// What it came to.
     pub outcome: Outcome,
     /// The least level of the steps that wrote or checked something.

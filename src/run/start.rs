@@ -70,6 +70,7 @@ fn blank(bay: &dyn Bay, driver: &dyn Driver, order: &Order, desk: Desk<'_>) -> R
         profile: order.resolved.profile.clone(),
         variant: order.resolved.variant.clone(),
         tags: order.tags.clone(),
+        batch: order.batch.clone(),
         outcome: Outcome::Error,
         level: None,
         mode: Some(unit.mode),

@@ -29,6 +29,8 @@ pub struct Shift<'a> {
     pub cancel: &'a Cancel,
     /// The caller's tags.
     pub tags: BTreeMap<String, String>,
+    /// The batch that its runs belong to.
+    pub batch: Option<String>,
     /// Who is at the bench.
     pub operator: Option<String>,
     /// The kinds of things (`file`, `setting`) that a backup may omit.
@@ -44,6 +46,7 @@ impl Shift<'_> {
             serial: met.facts.serial.as_deref().map(UnitText::new),
             modes: met.modes,
             tags: self.tags.clone(),
+            batch: self.batch.clone(),
             operator: self.operator.clone(),
             accept_omitted: self.accept_omitted.clone(),
         }

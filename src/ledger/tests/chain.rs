@@ -105,6 +105,24 @@ fn a_filter_lets_through_what_it_names() {
 }
 
 #[test]
+fn a_batch_and_a_profile_are_found_by_what_records_say_of_them() {
+    let root = tempfile::tempdir().unwrap();
+    let home = home(root.path());
+    let mut ledger = Ledger::open(&home).unwrap();
+    for (batch, digest) in [(json!("lot 7"), "aa"), (Value::Null, "aa"), (json!("lot 7\"; --"), "bb")] {
+        let mut draft = draft("A");
+        draft.predicate.insert("batch".into(), batch);
+        draft.predicate.insert("profile".into(), json!({"name": "t", "version": "1.0.0", "digest": digest}));
+        ledger.append(&draft).unwrap();
+    }
+    let seqs = |filter: Filter| ledger.list(&filter).unwrap().iter().map(|r| r.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(Filter { batch: Some("lot 7".into()), ..Filter::default() }), [1]);
+    assert_eq!(seqs(Filter { batch: Some("lot 7\"; --".into()), ..Filter::default() }), [3]);
+    assert_eq!(seqs(Filter { profile: Some("aa".into()), ..Filter::default() }), [1, 2]);
+    assert_eq!(seqs(Filter { profile: Some("aa".into()), batch: Some("lot 8".into()), ..Filter::default() }), [0; 0]);
+}
+
+#[test]
 fn a_record_is_found_by_prefix_run_and_latest() {
     let root = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(&home(root.path())).unwrap();

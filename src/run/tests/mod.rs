@@ -96,6 +96,7 @@ impl Station {
             serial: None,
             modes: fake::MODES,
             tags: BTreeMap::new(),
+            batch: None,
             operator: None,
             accept_omitted: Vec::new(),
         };
