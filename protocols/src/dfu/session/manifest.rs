@@ -13,7 +13,8 @@ pub enum After {
     Idle,
     /// A bus reset, upon which the unit comes back as something else, most likely.
     BusReset,
-    /// Nothing but waiting: the unit detaches by itself and comes back as something else, most likely.
+    /// Nothing but waiting: the unit detaches by itself and comes back as something else, most likely. It has promised
+    /// that for `DFU_DETACH`, and most that do hold to it here; one that is still there after a while needs a bus reset.
     Detaches,
     /// Nothing but waiting: the unit has left already.
     Left,
@@ -122,7 +123,7 @@ impl Manifest {
         }
         let state = match reply.state {
             State::Idle => return Some(Ok(After::Idle)),
-            State::ManifestWaitReset => return Some(Ok(After::of(self.attributes))),
+            State::ManifestWaitReset => return Some(Ok(After::BusReset)),
             State::AppIdle | State::AppDetach => return Some(Ok(After::Left)),
             state @ (State::ManifestSync | State::Manifest | State::DownloadSync | State::DownloadBusy) => state,
             found => return Some(Err(Cause::Unexpected { found, wanted: State::Manifest })),

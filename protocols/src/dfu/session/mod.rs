@@ -34,7 +34,7 @@ mod tests;
 mod upload;
 
 pub use detach::{Detach, Detached};
-pub use dfuse::{DfuseDownload, DfuseDownloaded, DfusePlan, Erase, Leave, Piece};
+pub use dfuse::{Blocks, DfuseDownload, DfuseDownloaded, DfusePlan, Erase, Leave, Piece};
 pub use download::{Download, Downloaded};
 pub use failure::{Cause, Doing, Failure, PlanError, TransferError};
 pub use manifest::After;

@@ -1,7 +1,7 @@
 //! Reading a unit's memory.
 
 use super::block::{Block, refusal};
-use super::dfuse::{COMMAND, FIRST};
+use super::dfuse::{Blocks, COMMAND, FIRST};
 use super::{Ask, Cause, Doing, Failure, PlanError, Policy, Progress, Reply, Session, Step, TransferError, Unit};
 use crate::dfu::wire::{Access, BlockNumber, Command, Layout, Request, StatusReply};
 use crate::time::Moment;
@@ -42,7 +42,7 @@ pub struct Uploaded {
 #[derive(Debug)]
 pub struct Upload {
     unit: Unit,
-    block_size: usize,
+    blocks: Blocks,
     want: Want,
     /// Where the first byte lies, on units with addresses, and how far whole blocks may be asked for.
     memory: Option<Memory>,
@@ -76,7 +76,7 @@ enum Stage {
 enum Then {
     /// Read from where the address is set.
     Read,
-    /// Set the address again: the numbers of the blocks are used up.
+    /// Set the address again: the number of the block does not tell where the next one lies.
     Address,
     /// All is read.
     End,
@@ -88,10 +88,10 @@ impl Upload {
     /// # Errors
     /// When nothing is wanted, or blocks have no bytes.
     pub fn new(interface: u8, want: Want, block_size: u16, policy: Policy) -> Result<Self, PlanError> {
-        Self::from(interface, want, block_size, None, policy)
+        Self::from(interface, want, block_size.into(), None, policy)
     }
 
-    /// Read `len` bytes of memory from `start` on, from a unit that speaks DfuSe. Blocks must be of its transfer size.
+    /// Read `len` bytes of memory from `start` on, from a unit that speaks DfuSe.
     ///
     /// # Errors
     /// As [`Upload::new`], and when the layout has no such memory or it cannot be read.
@@ -99,22 +99,22 @@ impl Upload {
         interface: u8,
         (start, len): (u32, u64),
         layout: &Layout,
-        block_size: u16,
+        blocks: impl Into<Blocks>,
         policy: Policy,
     ) -> Result<Self, PlanError> {
         layout.require(start, len, Access::READ)?;
         let memory = Memory { start, reach: layout.reach(start, Access::READ) };
-        Self::from(interface, Want::Exactly(len), block_size, Some(memory), policy)
+        Self::from(interface, Want::Exactly(len), blocks.into(), Some(memory), policy)
     }
 
     fn from(
         interface: u8,
         want: Want,
-        block_size: u16,
+        blocks: Blocks,
         memory: Option<Memory>,
         policy: Policy,
     ) -> Result<Self, PlanError> {
-        if block_size == 0 {
+        if blocks.size() == 0 {
             return Err(PlanError::BlockSize);
         }
         if matches!(want, Want::UpTo(0) | Want::Exactly(0)) {
@@ -122,7 +122,7 @@ impl Upload {
         }
         let mut upload = Self {
             unit: Unit { interface, policy },
-            block_size: block_size.into(),
+            blocks,
             want,
             memory,
             bytes: Vec::new(),
@@ -159,7 +159,7 @@ impl Upload {
     /// from another place by bootloaders that compute places from lengths.
     fn ask(&self, come: usize) -> u16 {
         let memory = self.memory.map_or(u64::MAX, |memory| memory.reach - u64::from(memory.start));
-        let left = memory.saturating_sub(come as u64).min(self.block_size as u64);
+        let left = memory.saturating_sub(come as u64).min(self.blocks.size().into());
         u16::try_from(left).unwrap_or(u16::MAX)
     }
 
@@ -167,7 +167,7 @@ impl Upload {
         let length = self.ask(self.bytes.len());
         let come = self.bytes.len() + usize::from(length);
         let transfer = self.unit.transfer(Request::Upload { block, length });
-        let last = self.memory.is_some() && block.0 == u16::MAX;
+        let last = self.memory.is_some() && !self.blocks.go_on_after(block);
         let more = matches!(self.want, Want::Exactly(bytes) if (come as u64) < bytes) && !last;
         let next = more.then(|| Request::Upload { block: block.next(), length: self.ask(come) });
         Ask::Control(self.unit.then(transfer, next))
@@ -188,7 +188,7 @@ impl Upload {
             self.end = Some(Ok(if full { End::Full } else { End::Short }));
         } else if full {
             self.stage = Stage::Abort(Then::End);
-        } else if self.memory.is_some() && block.0 == u16::MAX {
+        } else if self.memory.is_some() && !self.blocks.go_on_after(block) {
             self.stage = Stage::Abort(Then::Address);
         } else {
             self.stage = Stage::Read(block.next());

@@ -1,6 +1,6 @@
 //! Erasing and writing, command by command and block by block.
 
-use super::plan::{DfusePlan, Erase};
+use super::plan::{Blocks, DfusePlan, Erase};
 use crate::dfu::session::block::Block;
 use crate::dfu::session::{Cause, Doing, Failure, PlanError, Policy, Progress, Reply, Session, Step, Unit};
 use crate::dfu::wire::{BlockNumber, Command};
@@ -22,7 +22,7 @@ pub(in crate::dfu::session) const FIRST: BlockNumber = BlockNumber(2);
 pub struct DfuseDownload<'a> {
     unit: Unit,
     plan: DfusePlan<'a>,
-    block_size: usize,
+    blocks: Blocks,
     op: Op,
     /// The block that carries `op` out; `None` when all is done.
     block: Option<Block>,
@@ -54,13 +54,18 @@ pub struct DfuseDownloaded {
 }
 
 impl<'a> DfuseDownload<'a> {
-    /// Carry out `plan` on the interface of this number, in blocks of `block_size` bytes, which must be what the unit
-    /// computes addresses with: its transfer size.
+    /// Carry out `plan` on the interface of this number, in these blocks.
     ///
     /// # Errors
     /// When blocks have no bytes.
-    pub fn new(interface: u8, plan: DfusePlan<'a>, block_size: u16, policy: Policy) -> Result<Self, PlanError> {
-        if block_size == 0 {
+    pub fn new(
+        interface: u8,
+        plan: DfusePlan<'a>,
+        blocks: impl Into<Blocks>,
+        policy: Policy,
+    ) -> Result<Self, PlanError> {
+        let blocks = blocks.into();
+        if blocks.size() == 0 {
             return Err(PlanError::BlockSize);
         }
         let op = match plan.erase {
@@ -71,7 +76,7 @@ impl<'a> DfuseDownload<'a> {
         let mut download = Self {
             unit: Unit { interface, policy },
             plan,
-            block_size: block_size.into(),
+            blocks,
             op,
             block: None,
             erased: 0,
@@ -117,7 +122,7 @@ impl<'a> DfuseDownload<'a> {
                 let offset = offset + len;
                 match self.data(piece, offset).len() {
                     0 => (piece + 1 < self.plan.pieces.len()).then_some(Op::Address(piece + 1, 0)),
-                    next if next == self.block_size && number.0 < u16::MAX => {
+                    next if next == usize::from(self.blocks.size()) && self.blocks.go_on_after(number) => {
                         Some(Op::Data(piece, offset, number.next()))
                     }
                     _ => Some(Op::Address(piece, offset)),
@@ -137,7 +142,7 @@ impl<'a> DfuseDownload<'a> {
 
     fn data(&self, piece: usize, offset: usize) -> &'a [u8] {
         let rest = self.plan.pieces.get(piece).and_then(|piece| piece.bytes.get(offset..)).unwrap_or_default();
-        rest.get(..self.block_size).unwrap_or(rest)
+        rest.get(..self.blocks.size().into()).unwrap_or(rest)
     }
 
     fn failure(&self, cause: Cause) -> Failure {

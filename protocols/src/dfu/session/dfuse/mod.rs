@@ -7,4 +7,4 @@ mod plan;
 pub(super) use download::{COMMAND, FIRST};
 pub use download::{DfuseDownload, DfuseDownloaded};
 pub use leave::Leave;
-pub use plan::{DfusePlan, Erase, Piece};
+pub use plan::{Blocks, DfusePlan, Erase, Piece};

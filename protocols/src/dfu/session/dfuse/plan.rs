@@ -1,7 +1,7 @@
 //! What will be erased and written, before anything is sent.
 
 use crate::dfu::session::PlanError;
-use crate::dfu::wire::{Access, Layout, Page};
+use crate::dfu::wire::{Access, BlockNumber, Layout, Page};
 
 /// Bytes for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,53 @@ pub struct Piece<'a> {
 impl Piece<'_> {
     fn end(&self) -> u64 {
         u64::from(self.address) + self.bytes.len() as u64
+    }
+}
+
+/// How memory with addresses is cut into blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Blocks {
+    size: u16,
+    placed: Placed,
+}
+
+/// How a unit knows where a block belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Placed {
+    /// By its number, which counts whole blocks from the address on.
+    ByNumber,
+    /// The address is set before each.
+    ByAddress,
+}
+
+impl Blocks {
+    /// Blocks of the transfer size that the unit's functional descriptor gives, with which it computes where they
+    /// belong. When the host can send no more than `limit` bytes at once and that is less, of so many, and the address is
+    /// set before each.
+    #[must_use]
+    pub const fn new(transfer_size: u16, limit: u16) -> Self {
+        if transfer_size <= limit {
+            Self { size: transfer_size, placed: Placed::ByNumber }
+        } else {
+            Self { size: limit, placed: Placed::ByAddress }
+        }
+    }
+
+    /// Bytes of a block.
+    pub(in crate::dfu::session) const fn size(self) -> u16 {
+        self.size
+    }
+
+    /// Whether the block after this one needs no address of its own.
+    pub(in crate::dfu::session) const fn go_on_after(self, block: BlockNumber) -> bool {
+        matches!(self.placed, Placed::ByNumber) && block.0 < u16::MAX
+    }
+}
+
+/// Blocks of the unit's transfer size.
+impl From<u16> for Blocks {
+    fn from(transfer_size: u16) -> Self {
+        Self::new(transfer_size, transfer_size)
     }
 }
 

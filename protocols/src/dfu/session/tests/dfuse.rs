@@ -72,6 +72,23 @@ fn the_address_is_set_again_when_block_numbers_are_used_up() {
 }
 
 #[test]
+fn a_host_that_sends_less_at_once_than_the_unit_computes_with_sets_every_address() {
+    let layout = layout();
+    let bytes = image(200);
+    let mut device = Device { busy: Duration::ZERO, ..Device::dfuse() };
+    let plan = DfusePlan::new(&[piece(0x10, &bytes)], &layout, Erase::Nothing).unwrap();
+    let blocks = Blocks::new(64, 50);
+    drive(&mut device, &mut DfuseDownload::new(INTERFACE, plan, blocks, Policy::DEFAULT).unwrap()).outcome.unwrap();
+    assert_eq!(device.memory[0x10..0x10 + 200], bytes);
+    assert_eq!(device.log.len(), 4 * 4);
+    assert!(prepare(&mut device).outcome.is_ok());
+    let mut upload = Upload::memory(INTERFACE, (BASE + 0x10, 200), &layout, blocks, Policy::DEFAULT).unwrap();
+    let run = drive(&mut device, &mut upload);
+    assert_eq!((run.outcome.unwrap().bytes, device.state), (bytes, State::Idle));
+    assert_eq!(Blocks::new(64, 64), Blocks::from(64));
+}
+
+#[test]
 fn all_or_nothing_can_be_erased() {
     let mut device = Device { memory: vec![0; 0x10000], ..Device::dfuse() };
     write(&mut device, &[piece(0, &[1, 2, 3])], Erase::All).outcome.unwrap();
