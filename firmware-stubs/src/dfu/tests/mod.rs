@@ -2,6 +2,7 @@
 
 mod addressed;
 mod faults;
+mod sessions;
 
 use super::*;
 use crate::usb::host::{Host, Trouble};
