@@ -4,5 +4,8 @@
 
 mod clock;
 pub mod dfu;
+mod lifetime;
 pub mod smp;
 pub mod usb;
+
+pub use lifetime::{End, Lifetime};

@@ -32,8 +32,9 @@ mod shell;
 mod slots;
 mod uart;
 
+pub use crate::lifetime::{End, Lifetime};
 pub use device::{Banner, Buffers, Device, Effect, Mode, Reply};
 pub use error::{Error, Stop};
 pub use fault::{BadFault, Fault};
-pub use options::{Durability, Identity, Lifetime, Limits, Line, Noise, Options, Recovery};
-pub use serve::{End, run};
+pub use options::{Durability, Identity, Limits, Line, Noise, Options, Recovery};
+pub use serve::run;

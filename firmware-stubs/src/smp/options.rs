@@ -1,6 +1,6 @@
 //! What a stand-in is told to be.
 
-use super::Fault;
+use super::{Fault, Lifetime};
 use protocols::smp::wire::LineLength;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,16 +32,6 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// What ends the process, besides SIGTERM and SIGINT.
     pub lifetime: Lifetime,
-}
-
-/// What ends a stand-in's process, besides SIGTERM and SIGINT.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lifetime {
-    /// Nothing else.
-    #[default]
-    Signal,
-    /// The end of standard input: a program that started it through a pipe takes it along, even when it is killed.
-    Stdin,
 }
 
 /// Who the device says it is.

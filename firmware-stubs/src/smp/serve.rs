@@ -5,7 +5,7 @@ use super::error::{Error, Stop};
 use super::noise::Chatter;
 use super::pty::Pty;
 use super::uart::{Receiver, Transmitter};
-use super::{Lifetime, Noise, Options};
+use super::{End, Lifetime, Noise, Options};
 use crate::clock::now;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -16,20 +16,6 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Why [`run`] came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It was asked to: a signal, or the end of standard input.
-    Asked,
-    /// A fault cut the device's power. The process should exit with [`End::POWER_LOST_STATUS`].
-    PowerLost,
-}
-
-impl End {
-    /// Exit status that says that a fault cut the power.
-    pub const POWER_LOST_STATUS: u8 = 75;
-}
 
 /// Put a device on a pseudo-terminal and serve it until its power is cut or the process is asked to end (SIGTERM,
 /// SIGINT, or as [`Options::lifetime`] says). `ready` is told the path to open, once it can be opened.

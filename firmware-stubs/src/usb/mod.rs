@@ -11,7 +11,9 @@
 mod descriptors;
 mod device;
 pub mod host;
+pub mod hostile;
 mod session;
+mod stand;
 mod unit;
 mod vhci;
 mod wire;
@@ -21,6 +23,7 @@ mod tests;
 
 pub use descriptors::{Descriptors, Strings, chosen};
 pub use device::{Answer, Device, Reply, Speed, Stop, Then, Transfer, is_enumeration};
+pub use stand::stand;
 pub use unit::{Error, Place, Unit};
 pub use vhci::{Port, PortError};
 pub use wire::Violation;

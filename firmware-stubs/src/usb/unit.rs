@@ -363,7 +363,7 @@ fn give(mut socket: &UnixStream, output: &mut Vec<u8>) -> Result<(), Stop> {
 }
 
 /// Wait without a clock.
-fn pause(time: Duration) {
+pub(super) fn pause(time: Duration) {
     let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
     let _ = poll(&mut [], timeout);
 }
