@@ -22,6 +22,10 @@ fn help_is_documentation() {
         "ledger",
         "ledger list",
         "demo",
+        "stub",
+        "stub dfu",
+        "stub usb",
+        "stub firmware",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let ran = bench.run(&args);

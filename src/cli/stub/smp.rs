@@ -1,37 +1,15 @@
-//! `hardwire stub`.
+//! `hardwire stub smp`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
-use firmware_stubs::smp::{self, Durability, End, Fault, Lifetime, Noise, Recovery};
-use protocols::smp::wire::LineLength;
-use serde::Serialize;
-
-use super::exit::Exit;
-use super::report::{Outcome, Voice};
+use super::{announce, ended, no_folder};
+use crate::cli::report::{Outcome, Voice};
 use crate::error::{Error, Kind};
-
-/// Run one stand-in device, for tests and for driver authors
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --serial TH-0421")]
-pub(super) struct Stub {
-    #[command(subcommand)]
-    kind: StubKind,
-}
-
-#[derive(Debug, Subcommand)]
-enum StubKind {
-    Smp(SmpStub),
-}
-
-impl Stub {
-    pub(super) fn run(self, voice: &Voice) -> Outcome {
-        match self.kind {
-            StubKind::Smp(stub) => stub.run(voice),
-        }
-    }
-}
+use clap::{Args, ValueEnum};
+use firmware_stubs::Lifetime;
+use firmware_stubs::smp::{self, Durability, Fault, Noise, Recovery};
+use protocols::smp::wire::LineLength;
 
 const FAULTS: &str = "\
 Faults (requests and payload bytes are counted from the start of the process; N is 1 when absent):
@@ -57,7 +35,7 @@ Example:
 /// being killed at any moment, also in the middle of a write. It runs until SIGTERM or Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = FAULTS)]
-struct SmpStub {
+pub(super) struct SmpStub {
     /// Folder with everything the device does not forget, made when it is not there [default: none, it forgets all]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -136,15 +114,8 @@ fn line_length(text: &str) -> Result<LineLength, String> {
     LineLength::new(bytes).map_err(|error| error.to_string())
 }
 
-#[derive(Serialize)]
-struct Ready<'a> {
-    r#type: &'static str,
-    kind: &'static str,
-    address: &'a str,
-}
-
 impl SmpStub {
-    fn run(self, voice: &Voice) -> Outcome {
+    pub(super) fn run(self, voice: &Voice) -> Outcome {
         let serial = self.serial.clone();
         // A unit without a folder of its own has one that goes with it.
         let mut passing = None;
@@ -152,12 +123,9 @@ impl SmpStub {
             Some(folder) => folder.clone(),
             None => passing.insert(tempfile::tempdir().map_err(no_folder)?).path().to_owned(),
         };
-        let end = smp::run(self.options(state), |path| announce(voice, &serial, path)).map_err(refuse)?;
+        let end = smp::run(self.options(state), |path| ready(voice, &serial, path)).map_err(refuse)?;
         drop(passing);
-        Ok(match end {
-            End::Asked => Exit::PASSED,
-            End::PowerLost => Exit::STUB_LOST_POWER,
-        })
+        Ok(ended(end))
     }
 
     fn options(self, state: PathBuf) -> smp::Options {
@@ -193,9 +161,9 @@ impl SmpStub {
     }
 }
 
-fn announce(voice: &Voice, serial: &str, path: &Path) {
+fn ready(voice: &Voice, serial: &str, path: &Path) {
     let address = format!("tty:{}", path.display());
-    voice.object(&Ready { r#type: "stub", kind: "smp", address: &address });
+    announce(voice, "smp", &address);
     voice.say(format!("SMP unit {serial} at {address}; Ctrl-C ends it"));
 }
 
@@ -205,8 +173,4 @@ fn refuse(error: smp::Error) -> Error {
         smp::Error::State { .. } | smp::Error::ForeignState { .. } | smp::Error::Terminal { .. } => Kind::Storage,
     };
     Error::new(kind, "the stand-in device cannot run").because(error)
-}
-
-fn no_folder(cause: std::io::Error) -> Error {
-    Error::new(Kind::Storage, "there is no temporary folder for the stand-in device").because(cause).next("say --state")
 }
