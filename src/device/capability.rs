@@ -53,6 +53,17 @@ pub trait Driver: Send {
     /// What it learned of the unit when it opened it.
     fn unit(&self) -> &Unit;
 
+    /// It is the unit that showed this USB id, `vvvv:pppp`, when it was first met: files may name it by that.
+    fn met_as(&mut self, _usb: &str) {}
+
+    /// Refuses a file of which can be seen, in whatever mode the unit is, that it is no firmware for it.
+    ///
+    /// # Errors
+    /// `invalid`.
+    fn foresee(&self, _image: &dyn Content) -> Result<()> {
+        Ok(())
+    }
+
     /// Settings, if the unit has them in this mode.
     fn settings(&mut self) -> Option<&mut dyn Settings> {
         None
@@ -214,21 +225,38 @@ impl fmt::Display for Activate {
 }
 
 /// What an image upload did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Upload {
     /// The transfer.
     pub written: Written,
     /// The unit's own comparison with the digest that it was told, where it makes one.
     pub matched: Option<bool>,
+    /// The unit left by itself when it had taken the image: what may come back.
+    pub left: Option<Departure>,
+}
+
+/// What a unit says of its slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// It lists the images that they hold by hash, and which of them runs.
+    Images,
+    /// Nothing. What a slot holds shows when it is read, where it can be.
+    Nothing,
 }
 
 /// Firmware images in slots.
 pub trait Firmware {
-    /// Reads how the unit will name this file; refuses a file that is no image for this family.
+    /// What the unit says of its slots.
+    fn tells(&self) -> Tells {
+        Tells::Images
+    }
+
+    /// Reads how the unit will name this file in `slot`; where it tells nothing, by SHA-256 over the image's bytes.
+    /// Refuses a file that is no image for this family, this unit or this slot.
     ///
     /// # Errors
-    /// `invalid`: not an image, cut short, or its hash does not match its content.
-    fn identify(&self, content: &dyn Content) -> Result<ImageIdentity>;
+    /// `invalid`: not an image, cut short, for another unit, or its hash does not match its content.
+    fn identify(&self, slot: &str, content: &dyn Content) -> Result<ImageIdentity>;
 
     /// The slots as the unit reports them now.
     ///
@@ -238,6 +266,16 @@ pub trait Firmware {
 
     /// The slots that can be written in this mode.
     fn writable(&self) -> Vec<String>;
+
+    /// Whether an image can be written to what `slot` names: one of [`Firmware::writable`], or a place in one.
+    fn takes(&self, slot: &str) -> bool {
+        self.writable().iter().any(|writable| writable == slot)
+    }
+
+    /// The slot that is meant when none is named, where that is plain.
+    fn usual(&self) -> Option<String> {
+        Some("secondary".to_owned())
+    }
 
     /// The most bytes that `slot` takes, where the unit says.
     fn room(&self, _slot: &str) -> Option<u64> {
@@ -252,6 +290,24 @@ pub trait Firmware {
     /// # Errors
     /// Link errors; `refused` (too large, wrong header, downgrade).
     fn upload(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload>;
+
+    /// SHA-256 over what `slot` holds where the bytes of this image belong, to be held against
+    /// [`ImageIdentity::hash`]; `None` when the unit lets nobody read it.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; `invalid` as [`Firmware::identify`].
+    fn held(&mut self, _slot: &str, _content: &dyn Content, _op: &mut Op<'_>) -> Result<Option<Digest>> {
+        Ok(None)
+    }
+
+    /// Reads all of `slot` into `into`, such that [`Firmware::upload`] takes it back; `None` when the unit lets nobody
+    /// read it.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; `unsupported` when there is no such slot; `storage` when `into` cannot be written.
+    fn read(&mut self, _slot: &str, _into: &mut dyn Write, _op: &mut Op<'_>) -> Result<Option<u64>> {
+        Ok(None)
+    }
 
     /// Marks the image named `hash` to be run at the next reset ([`Activate::Test`]) or confirms it.
     ///

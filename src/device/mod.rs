@@ -13,7 +13,7 @@ mod unit;
 pub use bay::{Bay, BayId, Proof, Returned};
 pub use capability::{
     Activate, Capability, Console, ConsoleReply, Diagnosis, Diagnostics, Driver, FileStat, Files, Firmware,
-    ImageIdentity, Measurement, Power, Settings, SlotState, Upload, Written,
+    ImageIdentity, Measurement, Power, Settings, SlotState, Tells, Upload, Written,
 };
 pub use content::Content;
 pub use level::Level;

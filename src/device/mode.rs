@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capability, Level};
+use super::{Capability, Level, Unit};
 
 /// What a unit is at this moment; it changes modes within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -44,6 +44,14 @@ pub struct ModeSpec {
     pub offers: &'static [Offer],
     /// The modes that can be entered from here by command.
     pub reaches: &'static [Mode],
+}
+
+impl ModeSpec {
+    /// What `unit` offers in this mode: as it showed, else at the best.
+    #[must_use]
+    pub fn of<'a>(&'a self, unit: &'a Unit) -> &'a [Offer] {
+        unit.ahead.get(&self.mode).map_or(self.offers, Vec::as_slice)
+    }
 }
 
 /// One capability and the levels at which it can prove what it wrote.

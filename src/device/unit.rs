@@ -25,6 +25,9 @@ pub struct Unit {
     pub firmware: Vec<SlotState>,
     /// What it can do in this mode, as asked, not as assumed.
     pub offers: Vec<Offer>,
+    /// What it showed that it can do in modes that it is not in; what is missing here is for the driver's word.
+    #[serde(skip)]
+    pub ahead: BTreeMap<Mode, Vec<Offer>>,
     /// Limits it announced, by name (`buf_size`, `buf_count`: bytes, requests).
     pub limits: BTreeMap<&'static str, u64>,
 }

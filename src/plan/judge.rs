@@ -18,7 +18,7 @@ pub fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) 
     let offered = offered(capability, step.place.as_ref(), unit, modes);
     let reachable = kind.reaches(&offered);
     // More than is demanded costs nothing where the unit computes digests: it makes the step observable.
-    let wanted = if step.verify == Level::Link { Level::Digest } else { step.verify };
+    let wanted = if step.verify == Level::Link && kind.looks_for_free() { Level::Digest } else { step.verify };
     let choice = [wanted, step.verify]
         .into_iter()
         .find_map(|demanded| reachable.iter().copied().find(|level| level.satisfies(demanded)));
@@ -48,10 +48,34 @@ fn offered(capability: Capability, place: Option<&Place>, unit: &Unit, modes: &[
     modes
         .iter()
         .filter(|spec| elsewhere.map_or(spec.mode != unit.mode, |mode| spec.mode == mode))
-        .flat_map(|spec| spec.offers)
+        .flat_map(|spec| spec.of(unit))
         .find(|offer| offer.capability == capability)
         .map(|offer| offer.levels.to_vec())
         .unwrap_or_default()
+}
+
+/// The mode that `step` must run in: the one that it names, or, where the unit lacks here what the step needs, the first
+/// that the unit can be told into and that offers it.
+#[must_use]
+pub fn place(step: &Step, unit: &Unit, modes: &[ModeSpec]) -> Option<Mode> {
+    match &step.place {
+        Some(Place::Mode(mode)) => Some(*mode),
+        Some(Place::Driver(_)) => None,
+        None => {
+            let capability = steps::kind(&step.body).needs().filter(|capability| !unit.can(*capability))?;
+            elsewhere(capability, unit.mode, unit, modes)
+        }
+    }
+}
+
+/// The first mode that is reached from `here` by command and offers `capability`.
+fn elsewhere(capability: Capability, here: Mode, unit: &Unit, modes: &[ModeSpec]) -> Option<Mode> {
+    let spec = |mode| modes.iter().find(|spec| spec.mode == mode);
+    let offers = |mode: &&Mode| {
+        **mode != here
+            && spec(**mode).is_some_and(|spec| spec.of(unit).iter().any(|offer| offer.capability == capability))
+    };
+    spec(here)?.reaches.iter().find(offers).copied()
 }
 
 fn anywhere(capability: Capability, unit: &Unit, modes: &[ModeSpec]) -> bool {
@@ -59,7 +83,7 @@ fn anywhere(capability: Capability, unit: &Unit, modes: &[ModeSpec]) -> bool {
         || modes
             .iter()
             .filter(|spec| spec.mode != unit.mode)
-            .any(|spec| spec.offers.iter().any(|offer| offer.capability == capability))
+            .any(|spec| spec.of(unit).iter().any(|offer| offer.capability == capability))
 }
 
 fn unoffered(capability: Capability, unit: &Unit) -> Error {
@@ -102,9 +126,13 @@ impl<'a> Way<'a> {
     }
 
     /// Goes where the step must run; whether that is where the unit is now.
-    pub(super) fn enter(&mut self, place: Option<&Place>, driver: &mut dyn Driver) -> Result<bool> {
+    pub(super) fn enter(&mut self, step: &Step, driver: &mut dyn Driver) -> Result<bool> {
         self.before = self.ahead;
-        match place {
+        if let Some(mode) = self.detour(step, driver) {
+            self.ahead = mode;
+            return Ok(false);
+        }
+        match &step.place {
             Some(Place::Driver(name)) if name != driver.unit().driver => Err(Error::new(
                 Kind::Unsupported,
                 format!("the step runs under driver {name}, and the unit is spoken to by {}", driver.unit().driver),
@@ -124,6 +152,19 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// The mode that a step without a place of its own has to be brought to.
+    fn detour(&self, step: &Step, driver: &mut dyn Driver) -> Option<Mode> {
+        let capability = steps::kind(&step.body).needs().filter(|_| step.place.is_none())?;
+        let unit = driver.unit();
+        let is_here = match (self.ahead == self.now, self.modes.iter().find(|spec| spec.mode == self.ahead)) {
+            (true, _) => unit.can(capability),
+            (false, Some(spec)) => spec.of(unit).iter().any(|offer| offer.capability == capability),
+            (false, None) => true,
+        };
+        let mode = elsewhere(capability, self.ahead, unit, self.modes).filter(|_| !is_here)?;
+        self.can_reach(mode, driver).then_some(mode)
+    }
+
     fn can_reach(&self, mode: Mode, driver: &mut dyn Driver) -> bool {
         if self.ahead == self.now {
             return driver.power().is_some_and(|power| power.reaches().contains(&mode));
@@ -136,9 +177,18 @@ impl<'a> Way<'a> {
         self.ahead = self.before;
     }
 
-    /// The step before restarts the unit.
-    pub(super) fn follow(&mut self, into: Option<Mode>) {
-        if let Some(mode) = into {
+    /// The step before restarts the unit, or brought it away and back.
+    pub(super) fn follow(&mut self, step: &Step) {
+        let back = (step.place.is_none() && self.ahead != self.before).then_some(self.before);
+        if let Some(mode) = steps::kind(&step.body).restarts().or(back) {
+            self.ahead = mode;
+            self.restarted = true;
+        }
+    }
+
+    /// The step before holds, and leaves the unit in the mode that it is for.
+    pub(super) fn settle(&mut self, step: &Step) {
+        if let Some(mode) = steps::kind(&step.body).restarts().filter(|mode| *mode != self.ahead) {
             self.ahead = mode;
             self.restarted = true;
         }

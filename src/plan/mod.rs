@@ -2,7 +2,7 @@
 
 mod judge;
 
-pub use judge::level;
+pub use judge::{level, place};
 
 use serde::Serialize;
 
@@ -82,8 +82,10 @@ pub fn make(
         let kind = steps::kind(&step.body);
         let planned = one(step, level, driver, &mut way, resolved, history, bench)
             .map_err(|error| error.while_doing(format!("step {}, {}", step.name, kind.describe())))?;
-        if planned.action == Action::Write || planned.action == Action::Later {
-            way.follow(kind.restarts());
+        match planned.action {
+            Action::Write | Action::Later => way.follow(step),
+            Action::Already => way.settle(step),
+            _ => {}
         }
         steps.push(planned);
     }
@@ -120,7 +122,8 @@ fn one(
         return Ok(planned(Action::Skip, "it was done in an earlier run".to_owned(), 0));
     }
     let here = kind.needs().is_none_or(|capability| driver.unit().can(capability));
-    let in_place = way.enter(step.place.as_ref(), driver)?;
+    kind.foresee(driver)?;
+    let in_place = way.enter(step, driver)?;
     if let Some(action) = kind.action() {
         if here && in_place {
             kind.check(driver)?;

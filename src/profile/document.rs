@@ -196,7 +196,7 @@ pub struct StepSpec {
 #[derive(Debug, Clone)]
 pub enum BodySpec {
     /// `firmware`
-    Firmware { artifact: String, slot: String, activate: Activate },
+    Firmware { artifact: String, slot: Option<String>, activate: Activate },
     /// `settings`
     Settings { set: Vec<(String, Typed)>, delete: Vec<String> },
     /// `files`

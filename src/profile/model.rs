@@ -196,8 +196,8 @@ pub struct FirmwareStep {
     pub artifact: String,
     /// The image file.
     pub image: Payload,
-    /// The slot that takes it: `primary`, `secondary`, `1/secondary`…
-    pub slot: String,
+    /// The slot that takes it: `primary`, `secondary`, `1/secondary`…; the usual one of the unit when none is named.
+    pub slot: Option<String>,
     /// What is done with it.
     pub activate: Activate,
 }

@@ -45,7 +45,7 @@ pub(super) fn read_body(
     let body = match kind {
         "firmware" => BodySpec::Firmware {
             artifact: artifact(fields.need("artifact")?, artifacts)?,
-            slot: slot(fields.get("slot"))?.unwrap_or_else(|| "secondary".to_owned()),
+            slot: slot(fields.get("slot"))?,
             activate: fields
                 .get("activate")
                 .map(|n| n.choice("`activate`", &ACTIVATE))

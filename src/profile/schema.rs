@@ -275,7 +275,8 @@ struct Step {
 struct Firmware {
     /// The artifact that holds the image.
     artifact: String,
-    /// The slot: `secondary` (default), `primary`, `1/secondary`.
+    /// The slot: `secondary`, `primary`, `1/secondary`, or as `hardwire info` names it (default: secondary; the only
+    /// one of a unit that has one).
     slot: Option<String>,
     /// What is done with it (default: confirm).
     activate: Option<Activate>,

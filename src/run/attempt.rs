@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
         let cancel = Cancel::default();
         let slots = self.with_driver(None, Some(SMALL_TALK), &cancel, |driver, bench| match driver.firmware() {
             Some(firmware) => firmware.slots(bench.op),
-            None => Ok(Vec::new()),
+            None => Ok(driver.unit().firmware.clone()),
         });
         if let Ok(slots) = slots {
             self.report.firmware = slots;

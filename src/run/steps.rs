@@ -1,16 +1,20 @@
 //! One step: observe, act, verify, and what it came to.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use super::attempt::{Run, skipped};
 use super::event::EventKind;
 use super::report::{Item, StepOutcome, StepResult};
-use crate::device::{Cancel, Level, Progress, UnitText};
+use crate::device::{Cancel, Level, Mode, Progress, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Planned};
-use crate::profile::model::{Body, Place, Step};
+use crate::profile::model::{Body, Step};
 use crate::steps::person::Consent;
 use crate::steps::{self, Action, Effect, Observed, Stage, StepKind};
+
+/// How long a unit may be talked to on the way back from a step that failed.
+const BACK_OUT: Duration = Duration::from_secs(10);
 
 /// What an attempt at a step gathered, also when it failed.
 #[derive(Default)]
@@ -20,6 +24,8 @@ struct Gathered {
     sent: u64,
     retries: u64,
     changed: bool,
+    /// Where the unit was before it was brought to where the step needs it.
+    home: Option<Mode>,
     why: Option<String>,
     effect: Effect,
 }
@@ -39,7 +45,7 @@ impl Run<'_> {
         let began = self.desk.clock.now();
         let mut gathered = Gathered::default();
         let mut tries = 0;
-        let outcome = loop {
+        let mut outcome = loop {
             let seen = (tries == 0 && !self.restarted).then(|| planned.observed.clone()).flatten();
             let outcome = self.attempt(step, seen, level, cancel, &mut gathered);
             match outcome {
@@ -51,6 +57,13 @@ impl Run<'_> {
                     self.observer.tell(&event)?;
                 }
                 outcome => break outcome,
+            }
+        };
+        outcome = match outcome {
+            Ok(()) => self.leave(step, gathered.home, cancel),
+            Err(error) => {
+                self.back_out(&gathered, cancel);
+                Err(error)
             }
         };
         let milliseconds = self.desk.clock.now().saturating_since(began).as_millis();
@@ -95,8 +108,20 @@ impl Run<'_> {
             gathered.why = Some(observed.why);
             return Ok(());
         }
-        if self.enter(step, cancel)? {
+        let mut level = level;
+        if self.enter(step, gathered, cancel)? {
+            // Only now it is known what the unit can do here, and what it holds.
+            level = plan::level(step, &order.resolved, &self.unit, order.modes)?;
             observed = self.look(step, kind, level, cancel)?;
+            self.consent(&observed.consents)?;
+            if !observed.items.is_empty() {
+                gathered.before.clone_from(&observed.items);
+                gathered.items.clone_from(&observed.items);
+            }
+            if observed.holds() {
+                gathered.why = Some(observed.why);
+                return Ok(());
+            }
         }
         self.with_driver(None, None, cancel, |driver, _| kind.check(driver))?;
         gathered.changed = true;
@@ -136,18 +161,43 @@ impl Run<'_> {
     }
 
     /// Brings the unit into the mode that the step needs; whether it had to move.
-    fn enter(&mut self, step: &Step, cancel: &Cancel) -> Result<bool> {
-        let Some(Place::Mode(mode)) = step.place else { return Ok(false) };
-        if self.unit.mode == mode {
+    fn enter(&mut self, step: &Step, gathered: &mut Gathered, cancel: &Cancel) -> Result<bool> {
+        let Some(mode) = plan::place(step, &self.unit, self.order.modes).filter(|mode| *mode != self.unit.mode) else {
             return Ok(false);
+        };
+        gathered.home.get_or_insert(self.unit.mode);
+        self.restart(mode, step.timeout, cancel)?;
+        Ok(true)
+    }
+
+    /// Leaves the unit in the mode that the step is for, or in the one in which it was found.
+    fn leave(&mut self, step: &Step, home: Option<Mode>, cancel: &Cancel) -> Result<()> {
+        let home = home.filter(|_| step.place.is_none());
+        match steps::kind(&step.body).restarts().or(home) {
+            Some(mode) if mode != self.unit.mode => self.restart(mode, step.timeout, cancel),
+            _ => Ok(()),
         }
-        let departure = self.with_driver(None, step.timeout, cancel, |driver, bench| match driver.power() {
+    }
+
+    /// After a failure that left the unit as it was: puts it where it was found, as far as it lets itself be put.
+    fn back_out(&mut self, gathered: &Gathered, cancel: &Cancel) {
+        let Some(home) = gathered.home.filter(|home| *home != self.unit.mode) else { return };
+        if gathered.changed || cancel.is_asked() || self.driver.is_none() {
+            return;
+        }
+        if let Err(error) = self.restart(home, Some(BACK_OUT), cancel) {
+            tracing::warn!(%error, "the unit stays in mode {}", self.unit.mode);
+        }
+    }
+
+    fn restart(&mut self, mode: Mode, within: Option<Duration>, cancel: &Cancel) -> Result<()> {
+        let departure = self.with_driver(None, within, cancel, |driver, bench| match driver.power() {
             Some(power) => power.restart(mode, bench.op),
             None => Err(Error::new(Kind::Unsupported, "the unit cannot be restarted by command")),
         })?;
         self.away(&departure, cancel)?;
         if self.unit.mode == mode {
-            return Ok(true);
+            return Ok(());
         }
         Err(Error::new(Kind::Refused, format!("the unit came back in mode {}, not {mode}", self.unit.mode)))
     }

@@ -172,7 +172,15 @@ impl Bay for PortBay {
             let mut attempt = Op::new(op.clock, op.cancel, &mut quiet);
             attempt.deadline = Some(until);
             match self.try_open(&mut attempt) {
-                Ok(driver) => {
+                // It has not left yet, or came back as something else.
+                Ok(driver) if !departure.to.contains(&driver.unit().mode) => {
+                    let mode = driver.unit().mode;
+                    last = Some(Error::new(Kind::Refused, format!("the unit is in mode {mode}")));
+                }
+                Ok(mut driver) => {
+                    if let Some(usb) = &self.target.usb_id {
+                        driver.met_as(usb);
+                    }
                     let proof = recognise(unit, driver.unit())?;
                     return Ok(Returned { driver, proof });
                 }
@@ -182,9 +190,15 @@ impl Bay for PortBay {
             pause(op, op.clock.now() + TRY_AGAIN)?;
         }
         let waited = departure.within.as_secs_f32();
-        let error =
-            Error::new(Kind::TimedOut, format!("the unit did not come back within {waited:.0} s ({})", departure.why))
-                .next("see whether `hardwire info` reaches it; running the same again goes on from what it holds");
+        let (kind, what) = match &last {
+            Some(error) if error.kind() == Kind::Refused => {
+                let modes: Vec<String> = departure.to.iter().map(ToString::to_string).collect();
+                (Kind::Refused, format!("the unit did not come back in mode {}", modes.join(" or ")))
+            }
+            _ => (Kind::TimedOut, "the unit did not come back".to_owned()),
+        };
+        let error = Error::new(kind, format!("{what} within {waited:.0} s ({})", departure.why))
+            .next("see whether `hardwire info` reaches it; running the same again goes on from what it holds");
         Err(match last {
             Some(cause) => error.because(cause),
             None => error,

@@ -142,6 +142,7 @@ pub(super) fn unit(serial: &str) -> Unit {
         hardware: None,
         firmware: Vec::new(),
         offers: Vec::new(),
+        ahead: BTreeMap::new(),
         limits: BTreeMap::new(),
     }
 }

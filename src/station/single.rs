@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Met;
-use crate::device::{Activate, Capability, Level, Mode};
+use crate::device::{Activate, Capability, Level, Mode, Tells};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{
@@ -47,26 +47,48 @@ pub struct Flash {
 /// # Errors
 /// `unsupported` when the unit takes no firmware in this mode; `invalid` when the file is no image for it.
 pub fn flash(met: &mut Met, name: &str, image: Payload, flash: &Flash) -> Result<Resolved> {
-    let levels = met.driver.unit().levels(Capability::Firmware).to_vec();
+    met.driver.foresee(&*image.content)?;
+    let levels = firmware_levels(met)?;
     let mode = met.driver.unit().mode;
-    let firmware = met.driver.firmware().ok_or_else(|| {
-        Error::new(Kind::Unsupported, format!("the unit takes no firmware in mode {mode}"))
-            .next("`hardwire info` shows what it offers")
-    })?;
-    let version = firmware.identify(&*image.content)?;
-    let writable = firmware.writable();
-    let slot = flash.slot.clone().or_else(|| {
-        let preferred = writable.iter().find(|slot| *slot == "secondary");
-        preferred.or(writable.first()).cloned()
-    });
-    let slot = slot.ok_or_else(|| Error::new(Kind::Unsupported, "the unit shows no slot that can be written"))?;
-    // What recovery writes is what boots next: there is nothing to mark, and it can be proven all the same.
-    let activates = mode == Mode::Recovery || firmware.activations().contains(&Activate::Confirm);
+    let mut slot = flash.slot.clone();
+    let mut activates = true;
+    if let Some(firmware) = met.driver.firmware() {
+        let writable = firmware.writable();
+        if slot.is_none() {
+            slot = match firmware.tells() {
+                Tells::Images => writable.iter().find(|slot| *slot == "secondary").or(writable.first()).cloned(),
+                Tells::Nothing => firmware.usual(),
+            };
+        }
+        let slot = slot.as_deref().ok_or_else(|| {
+            let slots = writable.join(", ");
+            Error::new(Kind::Unsupported, format!("which slot is meant is not plain (the unit takes: {slots})"))
+                .next("name it with --slot")
+        })?;
+        firmware.identify(slot, &*image.content)?;
+        // What recovery writes is what boots next: there is nothing to mark, and it can be proven all the same.
+        activates = mode == Mode::Recovery || firmware.activations().contains(&Activate::Confirm);
+    }
     let activate = flash.activate.unwrap_or(if activates { Activate::Confirm } else { Activate::None });
-    let what = format!("flash {} to {slot}, {activate:?}, {:?}", image.sha256, version.version);
+    let what = format!("flash {} to {}, {activate}", image.sha256, slot.as_deref().unwrap_or("its slot"));
     let body = Body::Firmware(FirmwareStep { artifact: name.to_owned(), image, slot, activate });
     let verify = flash.verify.unwrap_or_else(|| strongest(&body, &levels));
     Ok(Resolved::single("flash", &what, vec![Step::plain("flash", body, verify)]))
+}
+
+/// The levels at which the unit takes firmware here, or in a mode that it can be told into.
+fn firmware_levels(met: &Met) -> Result<Vec<Level>> {
+    let unit = met.driver.unit();
+    if unit.can(Capability::Firmware) {
+        return Ok(unit.levels(Capability::Firmware).to_vec());
+    }
+    let reached = met.modes.iter().find(|spec| spec.mode == unit.mode).map_or(&[][..], |spec| spec.reaches);
+    let mut ahead = met.modes.iter().filter(|spec| reached.contains(&spec.mode)).flat_map(|spec| spec.of(unit));
+    match ahead.find(|offer| offer.capability == Capability::Firmware) {
+        Some(offer) => Ok(offer.levels.to_vec()),
+        None => Err(Error::new(Kind::Unsupported, format!("the unit takes no firmware in mode {}", unit.mode))
+            .next("`hardwire info` shows what it offers")),
+    }
 }
 
 /// The strongest level that a step reaches here: `booted` before what only reads back.

@@ -114,6 +114,8 @@ pub enum Stage {
     Returned,
     /// The unit came back, and what it held before must be replaced.
     Replace,
+    /// The unit was brought back to be read.
+    Reread,
 }
 
 /// What executing a step did.
@@ -170,6 +172,19 @@ pub trait StepKind {
     /// Whether the unit restarts into its application when this step writes.
     fn restarts(&self) -> Option<Mode> {
         None
+    }
+
+    /// Whether to look costs nothing to speak of, so that a step of which little is demanded is looked at all the same.
+    fn looks_for_free(&self) -> bool {
+        true
+    }
+
+    /// Refuses what can be known to fail in whatever mode the unit is.
+    ///
+    /// # Errors
+    /// `invalid`.
+    fn foresee(&self, _driver: &dyn Driver) -> Result<()> {
+        Ok(())
     }
 
     /// Refuses what can be known to fail before anything is written.

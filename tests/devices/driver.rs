@@ -208,6 +208,6 @@ fn a_small_image_is_refused_by_its_header_alone() {
     let mut driver = opened(&unit.address());
     let mut image = image::of_len(2000, (2, 0, 0, 0)).bytes;
     image[0] ^= 1;
-    let error = driver.firmware().expect("firmware").identify(&image).expect_err("no image");
+    let error = driver.firmware().expect("firmware").identify("secondary", &image).expect_err("no image");
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
 }

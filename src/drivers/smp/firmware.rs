@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 const MAX_IMAGE: u64 = 256 << 20;
 
 impl Firmware for SmpDriver {
-    fn identify(&self, content: &dyn Content) -> Result<ImageIdentity> {
+    fn identify(&self, _slot: &str, content: &dyn Content) -> Result<ImageIdentity> {
         let wrong = |sentence: &str| {
             Error::new(Kind::Invalid, sentence.to_owned())
                 .next("give a signed MCUboot image as imgtool writes it (often `zephyr.signed.bin`)")

@@ -89,6 +89,7 @@ pub(super) fn open(link: Link, options: &SmpOptions, op: &mut Op<'_>) -> Result<
         hardware,
         firmware: slots::states(images.as_deref().unwrap_or_default()),
         offers: offers(mode, &survey),
+        ahead: std::collections::BTreeMap::new(),
         limits: wire.limits.named(),
     };
     Ok((wire, survey, unit))

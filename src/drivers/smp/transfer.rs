@@ -85,7 +85,7 @@ impl Wire {
         let target = ImageTarget { image: id, ..ImageTarget::default() };
         let session = ImageUpload::new(&mut self.line, target, &bytes, bounds, TransferPolicy::IMAGE);
         match drive(&mut self.link, session, &mut 0, op) {
-            Ok(done) => Ok(Upload { written: written(&mut self.limits, &done, op), matched: done.matched }),
+            Ok(done) => Ok(Upload { written: written(&mut self.limits, &done, op), matched: done.matched, left: None }),
             Err(ended) => {
                 self.settle(op);
                 Err(ended.into_error("image upload"))

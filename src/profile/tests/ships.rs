@@ -59,6 +59,7 @@ fn unit(mode: Mode, capabilities: &[(Capability, &'static [Level])]) -> Unit {
             .iter()
             .map(|(c, levels)| Offer { capability: *c, levels: Cow::Borrowed(levels) })
             .collect(),
+        ahead: BTreeMap::new(),
         limits: BTreeMap::new(),
     }
 }

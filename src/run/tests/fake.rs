@@ -62,6 +62,7 @@ pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
             Offer { capability: Capability::Backup, levels: all(&[]) },
             Offer { capability: Capability::Power, levels: all(&[]) },
         ],
+        ahead: BTreeMap::new(),
         limits: BTreeMap::new(),
     };
     Box::new(Fake { unit, state: Arc::clone(state) })
@@ -184,7 +185,7 @@ fn identity(image: &[u8]) -> ImageIdentity {
 }
 
 impl Firmware for Fake {
-    fn identify(&self, content: &dyn Content) -> Result<ImageIdentity> {
+    fn identify(&self, _slot: &str, content: &dyn Content) -> Result<ImageIdentity> {
         Ok(identity(&content.to_vec().expect("memory")))
     }
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
@@ -211,7 +212,7 @@ impl Firmware for Fake {
         let mut state = self.ask()?;
         state.writes += 1;
         state.secondary = Some(content.to_vec().expect("memory"));
-        Ok(Upload { written: Written { sent: content.len(), resumed_at: 0 }, matched: None })
+        Ok(Upload { written: Written { sent: content.len(), resumed_at: 0 }, matched: None, left: None })
     }
     fn activate(&mut self, _: &str, how: Activate, _: &mut Op<'_>) -> Result<()> {
         let mut state = self.ask()?;

@@ -127,7 +127,7 @@ fn setting(name: &str, value: &[u8], secret: bool) -> Step {
 
 fn firmware(name: &str, image: &[u8], activate: Activate, verify: Level) -> Step {
     let image = Payload::new(image.to_vec(), false);
-    let body = FirmwareStep { artifact: "app".to_owned(), image, slot: "secondary".to_owned(), activate };
+    let body = FirmwareStep { artifact: "app".to_owned(), image, slot: None, activate };
     Step::plain(name, Body::Firmware(body), verify)
 }
 

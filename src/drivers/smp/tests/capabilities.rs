@@ -248,7 +248,7 @@ fn how_long_a_restart_may_take_goes_by_what_is_to_be_moved() {
     let content = image("2.0.0", 200_000);
     let mut driver = bench.open();
     let firmware = driver.firmware().unwrap();
-    let hash = firmware.identify(&content).unwrap().hash;
+    let hash = firmware.identify("secondary", &content).unwrap().hash;
     bench.op(|op| {
         firmware.upload("secondary", &content, op).unwrap();
         firmware.activate(&hash, Activate::Test, op).unwrap();
@@ -271,7 +271,7 @@ fn an_image_is_uploaded_tested_run_and_confirmed() {
     let content = image("1.2.3+4", 9000);
     let mut driver = bench.open();
     let firmware = driver.firmware().unwrap();
-    let identity = firmware.identify(&content).unwrap();
+    let identity = firmware.identify("secondary", &content).unwrap();
     assert_eq!(identity.version, "1.2.3.4");
     assert_eq!(firmware.writable(), ["secondary"]);
     bench.op(|op| {
@@ -300,7 +300,7 @@ fn what_is_no_image_and_where_none_goes_is_refused_first() {
     let mut corrupt = good.clone();
     corrupt[600] ^= 1;
     for file in [Vec::new(), bytes(500), corrupt, good[..good.len() - 40].to_vec()] {
-        assert_eq!(firmware.identify(&file).unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(firmware.identify("secondary", &file).unwrap_err().kind(), Kind::Invalid);
     }
     bench.op(|op| {
         assert_eq!(firmware.upload("primary", &good, op).unwrap_err().kind(), Kind::Unsupported);

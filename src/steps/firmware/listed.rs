@@ -1,99 +1,27 @@
-//! `firmware`: an image in a slot, and running when it is activated.
+//! A unit that lists its images (MCUboot).
 //!
 //! What a slot lists is the hash in the image's trailer, not one over its content: a corrupt image looks fine until the
 //! bootloader refuses it. So a listed hash alone is `link`, and only the running image proves anything.
 
-use super::evidence::{Item, StepOutcome};
-use super::person::Consent;
-use super::{Bench, Effect, Observed, Stage, StepKind, lacking};
-use crate::device::{Activate, Capability, Driver, Firmware, ImageIdentity, Level, Mode, SlotState};
+use super::super::evidence::{Item, StepOutcome};
+use super::super::person::Consent;
+use super::super::{Bench, Effect, Observed, Stage, lacking};
+use crate::device::{Activate, Capability, Driver, ImageIdentity, Level, Mode, SlotState};
 use crate::digest::Algorithm;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::FirmwareStep;
 
-impl StepKind for FirmwareStep {
-    fn describe(&self) -> String {
-        format!("writing {} to slot {}", self.artifact, self.slot)
-    }
-
-    fn needs(&self) -> Option<Capability> {
-        Some(Capability::Firmware)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.image.content.len()
-    }
-
-    /// Activating always ends in a look at what runs; whether it can be activated is for [`StepKind::check`] to say.
-    fn reaches(&self, levels: &[Level]) -> Vec<Level> {
-        if self.activate == Activate::None {
-            return levels.iter().copied().filter(|level| *level != Level::Booted).collect();
-        }
-        vec![Level::Booted]
-    }
-
-    fn provable(&self, _: &[Level]) -> Vec<Level> {
-        vec![Level::Booted]
-    }
-
-    fn restarts(&self) -> Option<Mode> {
-        (self.activate != Activate::None).then_some(Mode::Application)
-    }
-
-    fn check(&self, driver: &mut dyn Driver) -> Result<()> {
-        let mode = driver.unit().mode;
-        let can_restart = driver.power().is_some();
-        let firmware = driver.firmware().ok_or_else(|| lacking(Capability::Firmware))?;
-        firmware.identify(self.image.content.as_ref())?;
-        let writable = firmware.writable();
-        if !writable.contains(&self.slot) {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "in mode {mode} the unit takes no image in slot {} (it takes: {})",
-                    self.slot,
-                    writable.join(", ")
-                ),
-            )
-            .next("name one of these slots in the profile, or the mode with `in:`"));
-        }
-        if let Some(room) = firmware.room(&self.slot).filter(|room| self.bytes() > *room) {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("the image has {} bytes and slot {} takes {room}", self.bytes(), self.slot),
-            )
-            .next("use an image that fits the slot"));
-        }
-        if self.activate == Activate::None {
-            return Ok(());
-        }
-        if !can_restart {
-            return Err(Error::new(
-                Kind::Unsupported,
-                "the unit cannot be restarted by command, so nothing can be activated",
-            )
-            .next("use `activate: none` in the profile"));
-        }
-        // What recovery writes is what boots next: there is nothing to mark.
-        if mode == Mode::Application && !firmware.activations().contains(&self.activate) {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("the unit's build does not let its image state be set, so `activate: {}` cannot be done", self.activate),
-            )
-            .next("write the image in another mode (`in: recovery`), or use a build with image management's state command"));
-        }
-        Ok(())
-    }
-
-    fn observe(&self, driver: &mut dyn Driver, _: Level, bench: &mut Bench<'_, '_>) -> Result<Observed> {
+impl FirmwareStep {
+    pub(super) fn observe_listed(&self, driver: &mut dyn Driver, bench: &mut Bench<'_, '_>) -> Result<Observed> {
         let mode = driver.unit().mode;
         let firmware = driver.firmware().ok_or_else(|| lacking(Capability::Firmware))?;
-        let image = firmware.identify(self.image.content.as_ref())?;
+        let target = self.target(firmware)?;
+        let image = firmware.identify(&target, self.image.content.as_ref())?;
         let slots = firmware.slots(bench.op)?;
-        let running = running(&slots, &self.slot, mode);
+        let running = running(&slots, &target, mode);
         let (held, level) = match (self.activate, running) {
             (Activate::None, Some(slot)) if slot.hash.as_deref() == Some(&image.hash) => (Some(slot), Level::Booted),
-            (Activate::None, _) => (slots.iter().find(|slot| slot.slot == self.slot), Level::Link),
+            (Activate::None, _) => (slots.iter().find(|slot| slot.slot == target), Level::Link),
             (_, running) => (running, Level::Booted),
         };
         let same = held.is_some_and(|slot| slot.hash.as_deref() == Some(&image.hash));
@@ -101,11 +29,11 @@ impl StepKind for FirmwareStep {
         let holds = same && !unconfirmed;
         let mut observed = Observed {
             why: why(&image, held, running, unconfirmed),
-            bytes: if same { 0 } else { self.bytes() },
+            bytes: if same { 0 } else { self.image.content.len() },
             ..Observed::default()
         };
         observed.items.push(Item {
-            path: self.slot.clone(),
+            path: target.clone(),
             algorithm: Some(Algorithm::Sha256),
             expected: Some(image.hash.clone()),
             observed: held.and_then(|slot| slot.hash.clone()),
@@ -123,23 +51,23 @@ impl StepKind for FirmwareStep {
         Ok(observed)
     }
 
-    fn execute(
+    pub(super) fn execute_listed(
         &self,
         driver: &mut dyn Driver,
         stage: Stage,
-        _: &Observed,
         bench: &mut Bench<'_, '_>,
     ) -> Result<Effect> {
         let mode = driver.unit().mode;
         let firmware = driver.firmware().ok_or_else(|| lacking(Capability::Firmware))?;
-        let image = firmware.identify(self.image.content.as_ref())?;
+        let target = self.target(firmware)?;
+        let image = firmware.identify(&target, self.image.content.as_ref())?;
         let mut effect = Effect::default();
         if self.activate == Activate::None {
-            self.upload(firmware, bench, &mut effect)?;
+            self.upload(firmware, &target, bench, &mut effect)?;
             return Ok(effect);
         }
         let slots = firmware.slots(bench.op)?;
-        let running = running(&slots, &self.slot, mode);
+        let running = running(&slots, &target, mode);
         if running.is_some_and(|slot| slot.hash.as_deref() == Some(&image.hash)) {
             if self.activate == Activate::Confirm && running.is_some_and(|slot| !slot.is("confirmed")) {
                 firmware.activate(&image.hash, Activate::Confirm, bench.op)?;
@@ -151,10 +79,10 @@ impl StepKind for FirmwareStep {
         }
         // An image that is listed complete was cut off between its last byte and its restart. Should the bootloader
         // refuse it all the same, it is written once more.
-        let waiting = slots.iter().any(|slot| slot.slot == self.slot && slot.hash.as_deref() == Some(&image.hash));
+        let waiting = slots.iter().any(|slot| slot.slot == target && slot.hash.as_deref() == Some(&image.hash));
         let trusted = waiting && mode == Mode::Application && stage == Stage::First;
         if !trusted {
-            self.upload(firmware, bench, &mut effect)?;
+            self.upload(firmware, &target, bench, &mut effect)?;
         }
         if mode == Mode::Application {
             firmware.activate(&image.hash, Activate::Test, bench.op)?;
@@ -163,26 +91,6 @@ impl StepKind for FirmwareStep {
         let departure = power.restart(Mode::Application, bench.op)?;
         effect.away = Some((departure, if trusted { Stage::Replace } else { Stage::Returned }));
         Ok(effect)
-    }
-}
-
-impl FirmwareStep {
-    fn upload(&self, firmware: &mut dyn Firmware, bench: &mut Bench<'_, '_>, effect: &mut Effect) -> Result<()> {
-        bench.op.check()?;
-        let upload = firmware.upload(&self.slot, self.image.content.as_ref(), bench.op)?;
-        effect.sent += upload.written.sent;
-        match upload.matched {
-            Some(false) => Err(Error::new(
-                Kind::Mismatch,
-                format!("the unit says that what it stored in slot {} is not what was sent", self.slot),
-            )
-            .next("apply again; if it happens again the unit's flash is bad")),
-            Some(true) => {
-                effect.proven = Some(Level::Digest);
-                Ok(())
-            }
-            None => Ok(()),
-        }
     }
 }
 
