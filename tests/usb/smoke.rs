@@ -11,7 +11,7 @@ use rusb::UsbContext;
 use crate::support::bench::{self, in_the_bench};
 use crate::support::gadget::{Descriptors, Gadget, Port};
 use crate::support::kernel::KernelLog;
-use crate::support::{person, wait_for};
+use crate::support::{monitor, person, wait_for};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -124,6 +124,40 @@ fn another_user_may_not_open_what_root_may() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("Permission denied"), "{out:?}");
     let out = person::tester("id").arg("--user").arg("--name").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), person::TESTER);
+}
+
+#[test]
+fn a_hub_goes_with_what_hangs_on_it() {
+    if !in_the_bench!() {
+        return;
+    }
+    for _ in 0..2 {
+        let hub = monitor::hub("hub", "1");
+        hub.folder();
+        let (unit, far) = monitor::ftdi("uart", "1.2");
+        let folder = unit.folder();
+        let tty = wait_for("terminal", SOON, || {
+            let name = folder.file_name()?.to_string_lossy().into_owned();
+            let tty = fs::read_dir(folder.join(format!("{name}:1.0"))).ok()?.find_map(|entry| {
+                entry.ok()?.file_name().into_string().ok().filter(|name| name.starts_with("ttyUSB"))
+            })?;
+            fs::exists(format!("/dev/{tty}")).unwrap().then_some(format!("/dev/{tty}"))
+        });
+        let mut near = serialport::new(&tty, 115_200).timeout(SOON).open().expect("the UART opens");
+        let mut far = File::options().read(true).write(true).open(far).expect("the wire's far end opens");
+        let mut heard = [0; 5];
+        near.write_all(b"there").unwrap();
+        far.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"there");
+        far.write_all(b"again").unwrap();
+        near.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"again");
+        hub.pull();
+        wait_for("departure", SOON, || (!folder.exists()).then_some(()));
+        assert!(!fs::exists(&tty).unwrap() || near.write_all(b"?").is_err());
+        drop((near, far));
+        drop(unit);
+    }
 }
 
 #[test]

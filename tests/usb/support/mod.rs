@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod gadget;
 pub mod kernel;
+pub mod monitor;
 pub mod person;
 
 use std::time::{Duration, Instant};
