@@ -179,6 +179,28 @@ fn codes_come_back_and_what_hangs_is_ended() {
 }
 
 #[test]
+fn what_was_just_built_is_what_runs() {
+    if bench::inside() || !bench::wanted() {
+        return;
+    }
+    let _alone = bench::alone();
+    bench::up();
+    let it = std::env::current_exe().unwrap();
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(it.parent().unwrap()).unwrap();
+    let built = it.with_file_name(format!("{}-probe", folder.path().file_name().unwrap().to_string_lossy()));
+    let mut seen = Vec::new();
+    for word in ["first", "other"] {
+        // As a linker and cargo do: a new file in the place of the old one.
+        let new = folder.path().join("new");
+        fs::write(&new, word).unwrap();
+        fs::rename(&new, &built).unwrap();
+        seen.push(bench::run(SOON, &["cat", &built.to_string_lossy()]).stdout);
+    }
+    fs::remove_file(&built).unwrap();
+    assert_eq!(seen, [&b"first"[..], &b"other"[..]]);
+}
+
+#[test]
 fn a_command_of_whoever_was_killed_is_ended() {
     if bench::inside() || !bench::wanted() {
         return;
@@ -187,6 +209,7 @@ fn a_command_of_whoever_was_killed_is_ended() {
     bench::up();
     let mut caller = bench::bench()
         .args(["run", "--", "flock", "/run/held", "sleep", "4343"])
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
