@@ -34,6 +34,14 @@ fn only_the_pages_that_are_touched_are_erased() {
 }
 
 #[test]
+fn a_page_that_two_pieces_share_is_erased_once() {
+    let mut device = Device::dfuse();
+    write(&mut device, &[piece(0x10, &[1; 16]), piece(0x80, &[2; 16])], Erase::Touched).outcome.unwrap();
+    assert_eq!(device.erased, [BASE]);
+    assert_eq!((device.memory[0x1f], device.memory[0x80]), (1, 2), "the second erasing would take the first piece");
+}
+
+#[test]
 fn the_address_is_set_once_a_piece_and_again_for_a_short_last_block() {
     let commands = |len: usize| {
         let mut device = Device { busy: Duration::ZERO, ..Device::dfuse() };

@@ -37,6 +37,17 @@ fn a_unit_that_wants_hours_is_given_up_at_once() {
 }
 
 #[test]
+fn pauses_add_up_to_what_is_allowed() {
+    // Busy, and 20 of 30 s wanted, time and again.
+    let slow = |at| (at, Fault::Garbage([0, 0x20, 0x4e, 0, 4, 0, 0, 0], 6));
+    let mut device = Device { faults: (1..100).map(slow).collect(), ..Device::new() };
+    let run = download(&mut device, &image(64), TOLERANT);
+    assert!(run.took < milliseconds(20_100), "{:?}", run.took);
+    assert!(matches!(cause(run), Cause::Patience { .. }));
+    assert_eq!(device.log.len(), 3);
+}
+
+#[test]
 fn states_that_contradict_what_was_done_end_the_download() {
     for (state, found) in
         [(0, State::AppIdle), (2, State::Idle), (7, State::Manifest), (9, State::UploadIdle), (99, State::Other(99))]
