@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::device::{Bay, Cancel, Driver, Op};
 use crate::error::{Error, Kind};
 use crate::home::Home;
+use crate::station::map::Map;
 use crate::station::{self, Capture, Machine, Office, PortBay, Selector, Target, World};
 
 /// What every command takes.
@@ -103,6 +104,11 @@ impl Context {
         Home::open(root())
     }
 
+    /// The station's bays; a home that is not there yet has none.
+    pub(super) fn map(&self) -> Result<Map, Error> {
+        Map::under(&root().map_or_else(Home::default_root, Ok)?)
+    }
+
     /// The machine as `units` bays will see it.
     pub(super) fn world(&self, units: usize, secrets: Secrets) -> Result<Arc<dyn World>, Error> {
         let capture = match &self.global.capture {
@@ -117,7 +123,7 @@ impl Context {
             }
             Some(path) => Some(Capture::create(path)?),
         };
-        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), capture)))
+        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), self.map()?, capture)))
     }
 
     /// The bay that is meant, or the only unit known by its USB identity.

@@ -54,7 +54,7 @@ impl Detect {
         let mut found = match &watch {
             _ if !self.device.is_empty() => self.named(&*cx.world(1, Secrets::None)?)?,
             Some(watch) => watch.there(),
-            None => listed(cx),
+            None => listed(cx)?,
         };
         if self.probe {
             let ports = found.iter().filter(|found| found.access == Access::Ok).count();
@@ -168,12 +168,13 @@ fn tell(cx: &Context, change: &Change) {
     }
 }
 
-fn listed(cx: &Context) -> Vec<Found> {
-    let listing = detect::list(&station::signatures(drivers::registry()));
+fn listed(cx: &Context) -> Result<Vec<Found>> {
+    let mut listing = detect::list(&station::signatures(drivers::registry()));
     for note in &listing.notes {
         cx.voice.say(format_args!("note: {note}"));
     }
-    listing.found
+    cx.map()?.fill(&mut listing.found);
+    Ok(listing.found)
 }
 
 /// One row a unit, under a heading; columns as wide as they need to be.

@@ -1,7 +1,7 @@
 //! The directory of a station: who it is, its secret, and where its ledger, journals and vault lie.
 //!
 //! ```text
-//! station.yaml   format 1: the station's id; bays later. Keys of other versions are left alone.
+//! station.yaml   format 1: the station's id, and its bays. Keys of other versions are left alone.
 //! secret         32 random bytes, readable by the user only; keys the digests of secrets
 //! ledger.sqlite  all records
 //! journals/      one file for each run that has no record yet

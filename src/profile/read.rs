@@ -162,7 +162,8 @@ fn usb_id(node: &Node, text: &str) -> Result<String> {
     }
 }
 
-fn read_link(node: &Node) -> Result<LinkOptions> {
+/// How a link is opened.
+pub(crate) fn read_link(node: &Node) -> Result<LinkOptions> {
     const FLOW: [(&str, &str); 3] = [("none", "none"), ("rtscts", "rtscts"), ("xonxoff", "xonxoff")];
     const LINE: [(&str, &str); 3] = [("keep", "keep"), ("on", "on"), ("off", "off")];
     let fields = node.fields("`link`", &LINK)?;

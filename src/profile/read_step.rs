@@ -134,7 +134,7 @@ fn place(node: &Node) -> Result<Place> {
 }
 
 /// A span of time such as `500ms`, `60s`, `5m`, `1h`: more than nothing, at most a day.
-pub(super) fn duration(node: &Node, what: &str) -> Result<Duration> {
+pub(crate) fn duration(node: &Node, what: &str) -> Result<Duration> {
     let text = match &node.value {
         Value::Text(text) => text.as_str(),
         Value::Int(n) => {

@@ -151,7 +151,7 @@ fn nothing_answers(mut silent: Vec<(&str, Error)>) -> Error {
 
 impl Bay for PortBay {
     fn id(&self) -> Option<BayId> {
-        None
+        self.target.bay.as_ref().map(|bay| bay.id)
     }
 
     fn address(&self) -> &str {

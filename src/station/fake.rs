@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocols::time::Moment;
 
 use super::World;
+use super::map::Map;
 use crate::clock::{Clock, ManualClock};
 use crate::detect::{Change, Found, Watch};
 use crate::device::{Driver, Mode, ModeSpec, Op, Unit, UnitText};
@@ -19,6 +20,7 @@ pub(super) struct Script {
     /// `Ok`: a unit with this serial number (empty: it shows none); `timed-out`: the port opens, nothing answers.
     lines: Mutex<VecDeque<std::result::Result<&'static str, Kind>>>,
     pub(super) places: Vec<Found>,
+    pub(super) map: Map,
     pub(super) opened: Mutex<Vec<Address>>,
     /// What is plugged in and out while somebody watches: at each of these times since the clock's start.
     pub(super) changes: Vec<(Duration, Change)>,
@@ -30,6 +32,7 @@ impl Script {
             clock: Arc::new(ManualClock::new()),
             lines: Mutex::new(lines.iter().copied().collect()),
             places: Vec::new(),
+            map: Map::default(),
             opened: Mutex::new(Vec::new()),
             changes: Vec::new(),
         }
@@ -54,7 +57,13 @@ impl World for Script {
     }
 
     fn places(&self) -> Vec<Found> {
-        self.places.clone()
+        let mut places = self.places.clone();
+        self.map.fill(&mut places);
+        places
+    }
+
+    fn map(&self) -> &Map {
+        &self.map
     }
 
     fn watch(&self) -> Result<Box<dyn Watch>> {

@@ -4,9 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use super::map::Map;
 use crate::clock::Clock;
-use crate::detect::{self, Found, Watch};
+use crate::detect::{self, Change, Found, Watch};
 use crate::device::Signature;
 use crate::drivers::{self, Protocol};
 use crate::error::{Error, Kind, Result};
@@ -32,6 +34,9 @@ pub trait World: Send + Sync {
     /// `storage` when the system gives nothing to listen with.
     fn watch(&self) -> Result<Box<dyn Watch>>;
 
+    /// The station's bays.
+    fn map(&self) -> &Map;
+
     /// The program's clock.
     fn clock(&self) -> &Arc<dyn Clock>;
 }
@@ -46,13 +51,14 @@ pub fn signatures(protocols: &[&'static dyn Protocol]) -> Vec<Signature> {
 pub struct Machine {
     clock: Arc<dyn Clock>,
     capture: Option<Capture>,
+    map: Map,
 }
 
 impl Machine {
-    /// This machine, under `clock`; what goes over its links is kept in `capture`.
+    /// This machine with its bays, under `clock`; what goes over its links is kept in `capture`.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, capture: Option<Capture>) -> Machine {
-        Machine { clock, capture }
+    pub fn new(clock: Arc<dyn Clock>, map: Map, capture: Option<Capture>) -> Machine {
+        Machine { clock, capture, map }
     }
 }
 
@@ -72,15 +78,47 @@ impl World for Machine {
     }
 
     fn places(&self) -> Vec<Found> {
-        detect::places(&signatures(self.protocols())).found
+        let mut found = detect::places(&signatures(self.protocols())).found;
+        self.map.fill(&mut found);
+        found
+    }
+
+    fn map(&self) -> &Map {
+        &self.map
     }
 
     fn watch(&self) -> Result<Box<dyn Watch>> {
-        Ok(detect::watch(signatures(self.protocols()), Arc::clone(&self.clock)))
+        let watch = detect::watch(signatures(self.protocols()), Arc::clone(&self.clock));
+        Ok(Box::new(OnTheMap { watch, map: self.map.clone() }))
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+}
+
+/// A watch that knows the bays.
+struct OnTheMap {
+    watch: Box<dyn Watch>,
+    map: Map,
+}
+
+impl Watch for OnTheMap {
+    fn there(&self) -> Vec<Found> {
+        let mut there = self.watch.there();
+        self.map.fill(&mut there);
+        there
+    }
+
+    fn next(&mut self, within: Duration) -> Option<Change> {
+        let mut change = self.watch.next(within)?;
+        let (Change::Arrived(found) | Change::Departed(found)) = &mut change;
+        self.map.fill([&mut **found]);
+        Some(change)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.watch.notes()
     }
 }
 

@@ -7,6 +7,7 @@ mod fake;
 pub mod fleet;
 mod gate;
 mod machine;
+pub mod map;
 mod met;
 mod office;
 mod probe;

@@ -1,6 +1,9 @@
 //! From what a person named to the port that it is today.
 
+use std::sync::Arc;
+
 use super::World;
+use super::map::BaySpec;
 use super::selector::{Place, Selector};
 use crate::detect::Found;
 use crate::drivers::Options;
@@ -18,6 +21,8 @@ pub struct Target {
     pub nth: usize,
     /// The USB id that it shows there, `vvvv:pppp`.
     pub usb_id: Option<String>,
+    /// Its bay, when it is on the station's map: wherever in it the unit comes back, it is looked for.
+    pub bay: Option<Arc<BaySpec>>,
     /// The driver to speak with; `None` asks each.
     pub driver: Option<String>,
     /// How the serial port is set up.
@@ -29,13 +34,11 @@ pub struct Target {
 /// Link options that hold unless the selector says otherwise, as `-d` spells them.
 pub type Defaults = [(&'static str, String)];
 
-/// The port that `selector` names.
+/// The port that `selector` names. What was named is opened whether it is on the station's map or not.
 ///
 /// # Errors
 /// `gone` when there is no such unit, `invalid` when several fit or an option is wrong.
 pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> Result<Target> {
-    let mut options = merged(defaults, &selector.options);
-    let serial = SerialOptions::take(&mut options)?;
     check_driver(selector.driver.as_deref(), world)?;
     let places = world.places();
     let (address, found) = match &selector.place {
@@ -53,43 +56,77 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
             let found = one(&places.iter().filter(has_serial).collect::<Vec<_>>(), &what)?;
             (address_of(found)?, Some(found))
         }
-        Place::Bay(bay) => {
-            return Err(Error::absent(format!("this station has no bay {bay}: it has no bay map yet"))
-                .next("name the unit by its port, as `hardwire detect` lists it"));
-        }
+        Place::Bay(bay) => in_bay(world.map().enabled(*bay)?, &places)?,
     };
+    let bay = match (&selector.place, found) {
+        (Place::Bay(bay), _) => Some(world.map().enabled(*bay)?),
+        (_, Some(found)) => world.map().bay_of(found),
+        (_, None) => None,
+    };
+    target(address, found, &places, bay, selector.driver.clone(), merged(defaults, bay, &selector.options))
+}
+
+/// What is in a bay now: on its USB ports, else at its serial port.
+fn in_bay<'a>(bay: &BaySpec, places: &'a [Found]) -> Result<(Address, Option<&'a Found>)> {
+    let there: Vec<&Found> = places.iter().filter(|found| bay.holds(found)).collect();
+    if let Some(first) = there.iter().find(|found| found.driver.is_some()).or(there.first()) {
+        let other = there.iter().find(|found| usb_port(found) != usb_port(first) && bay.is_socket(found));
+        if let (true, Some(other)) = (bay.is_socket(first), other) {
+            let (id, first, other) = (bay.id, &first.address, &other.address);
+            let sentence = format!("a bay is for one unit, and in bay {id} are two: {first} and {other}");
+            return Err(Error::new(Kind::Invalid, sentence).next("take one out, or name its port with -d"));
+        }
+        return Ok((address_of(first)?, Some(first)));
+    }
+    match &bay.serial {
+        // It may be in no list, as a PTY is in none.
+        Some(path) => Ok((Address::Tty(path.clone()), None)),
+        None => Err(Error::absent(format!("nothing is in bay {} now", bay.id)).next("plug a unit into it")),
+    }
+}
+
+fn target(
+    address: Address,
+    found: Option<&Found>,
+    places: &[Found],
+    bay: Option<&Arc<BaySpec>>,
+    driver: Option<String>,
+    mut options: Options,
+) -> Result<Target> {
+    let serial = SerialOptions::take(&mut options)?;
     let usb = found.and_then(|found| found.usb.as_ref());
     Ok(Target {
         address,
         usb: usb.and_then(|usb| usb.port.clone()),
-        nth: found.map_or(0, |found| nth(found, &places)),
+        nth: found.map_or(0, |found| nth(found, places)),
         usb_id: usb.map(|usb| usb.id.clone()),
-        driver: selector.driver.clone(),
+        bay: bay.cloned(),
+        driver,
         serial,
         options,
     })
 }
 
-/// The units that are known by their USB identity, for a command that names none.
+/// The units that are known by their USB identity, for a command that names none. A station with a bay map uses none but
+/// those in its bays.
 ///
 /// # Errors
 /// `gone` when there is none, `invalid` when an option is wrong.
 pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &dyn World) -> Result<Vec<Target>> {
-    let mut options = merged(defaults, &Options::new());
-    let serial = SerialOptions::take(&mut options)?;
-    let places = world.places();
+    let (places, map) = (world.places(), world.map());
     let target = |found: &Found| {
-        Ok(Target {
-            address: address_of(found)?,
-            nth: nth(found, &places),
-            usb: usb_port(found).cloned(),
-            usb_id: found.usb.as_ref().map(|usb| usb.id.clone()),
-            driver: found.driver.map(str::to_owned),
-            serial,
-            options: options.clone(),
-        })
+        let bay = map.bay_of(found);
+        let options = merged(defaults, bay, &Options::new());
+        target(address_of(found)?, Some(found), &places, bay, found.driver.map(str::to_owned), options)
     };
-    let targets: Vec<Target> = places.iter().filter(|found| fits(found)).map(target).collect::<Result<_>>()?;
+    let known: Vec<&Found> = places.iter().filter(|found| fits(found)).collect();
+    let admitted = known.iter().filter(|found| map.admits(found));
+    let targets: Vec<Target> = admitted.map(|found| target(found)).collect::<Result<_>>()?;
+    if let (true, Some(outside)) = (targets.is_empty(), known.first()) {
+        let sentence =
+            format!("no unit is in a bay that is in use, and what is outside is left alone: {}", outside.address);
+        return Err(Error::absent(sentence).next("name it with -d, or put its port on the map"));
+    }
     if targets.is_empty() {
         return Err(Error::absent("no unit was named, and none is known by its USB identity")
             .next("name its port with -d, as in `-d tty:/dev/ttyUSB0`; `hardwire detect` lists the ports"));
@@ -97,8 +134,11 @@ pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &d
     Ok(targets)
 }
 
-fn merged(defaults: &Defaults, given: &Options) -> Options {
-    let mut options: Options = defaults.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+/// The bay is nearer to the wire than the profile, and the person nearer than both.
+fn merged(defaults: &Defaults, bay: Option<&Arc<BaySpec>>, given: &Options) -> Options {
+    let of_bay = bay.map(|bay| bay.link.pairs()).unwrap_or_default();
+    let mut options: Options =
+        defaults.iter().chain(&of_bay).map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     options.extend(given.clone());
     options
 }
@@ -226,5 +266,56 @@ mod tests {
         let error = only_one(targets).unwrap_err();
         assert!(error.kind() == Kind::Invalid && error.to_string().contains("tty:/dev/b"), "{error}");
         assert!(resolve_any(|_| false, &[], &bench()).unwrap_err().is_absent());
+    }
+
+    fn mapped(bays: &str) -> Script {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("station.yaml"), format!("bays:\n{bays}")).unwrap();
+        let mut script = bench();
+        for (found, path) in script.places.iter_mut().zip(["pci-usbv2-0:1", "pci-usbv2-0:2.3", "pci-usbv2-0:4"]) {
+            found.usb.as_mut().unwrap().path = Some(path.into());
+        }
+        script.map = crate::station::map::Map::under(root.path()).unwrap();
+        script
+    }
+
+    #[test]
+    fn a_bay_is_found_by_its_number_and_tells_clones_apart() {
+        let script = mapped(
+            "- { bay: 1, ports: pci-usbv2-0:1, link: { baud: 57600 } }\n- { bay: 2, ports: pci-usbv?-0:4 }\n\
+             - { bay: 3, ports: pci-usbv3-0:7 }\n- { bay: 4, ports: pci-usbv3-0:8, enabled: false }\n\
+             - { bay: 5, serial: /dev/pts/77 }",
+        );
+        let find = |text: &str| resolve(&text.parse().unwrap(), &[("baud", "9600".into())], &script);
+        for (text, address, bay, baud) in [
+            ("bay:1", "tty:/dev/a", Some(1), 57600),
+            ("bay:1,baud=1200", "tty:/dev/a", Some(1), 1200),
+            ("bay:2", "tty:/dev/c", Some(2), 9600),
+            ("usb:1-4", "tty:/dev/c", Some(2), 9600),
+            ("TH-7", "tty:/dev/b", None, 9600),
+            ("bay:5", "tty:/dev/pts/77", Some(5), 9600),
+        ] {
+            let target = find(text).unwrap();
+            let found = (target.address.to_string(), target.bay.map(|bay| bay.id.0), target.serial.baud.get());
+            assert_eq!(found, (address.to_owned(), bay, baud), "{text}");
+        }
+        assert!(find("bay:3").unwrap_err().is_absent() && find("bay:9").unwrap_err().is_absent());
+        assert_eq!(find("bay:4").unwrap_err().kind(), Kind::Invalid);
+    }
+
+    #[test]
+    fn what_is_outside_of_the_map_is_left_alone_unless_it_is_named() {
+        let script = mapped("- { bay: 1, ports: pci-usbv2-0:1 }\n- { bay: 2, ports: pci-usbv2-0:4, enabled: false }");
+        let all = resolve_any(|_| true, &[], &script).unwrap();
+        assert_eq!(all.iter().map(|target| target.address.to_string()).collect::<Vec<_>>(), ["tty:/dev/a"]);
+        let error = resolve_any(|found| found.address == "tty:/dev/b", &[], &script).err().unwrap();
+        assert!(error.is_absent() && error.to_string().contains("left alone"), "{error}");
+    }
+
+    #[test]
+    fn two_units_in_one_bay_are_one_too_many() {
+        let script = mapped("- { bay: 1, ports: \"pci-*\" }");
+        let error = resolve(&"bay:1".parse().unwrap(), &[], &script).unwrap_err();
+        assert!(error.kind() == Kind::Invalid && error.to_string().contains("/dev/b"), "{error}");
     }
 }
