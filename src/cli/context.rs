@@ -123,7 +123,7 @@ impl Context {
             }
             Some(path) => Some(Capture::create(path)?),
         };
-        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), self.map()?, capture)))
+        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), capture).with_bays(self.map()?)))
     }
 
     /// The bay that is meant, or the only unit known by its USB identity.

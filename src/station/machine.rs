@@ -55,10 +55,16 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This machine with its bays, under `clock`; what goes over its links is kept in `capture`.
+    /// This machine, under `clock`; what goes over its links is kept in `capture`.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, map: Map, capture: Option<Capture>) -> Machine {
-        Machine { clock, capture, map }
+    pub fn new(clock: Arc<dyn Clock>, capture: Option<Capture>) -> Machine {
+        Machine { clock, capture, map: Map::default() }
+    }
+
+    /// The same, with bays.
+    #[must_use]
+    pub fn with_bays(self, map: Map) -> Machine {
+        Machine { map, ..self }
     }
 }
 
