@@ -4,6 +4,7 @@
 
 mod clock;
 pub mod dfu;
+pub mod gadget;
 mod lifetime;
 pub mod smp;
 pub mod usb;

@@ -39,17 +39,23 @@ pub(crate) enum Wish {
     Push,
 }
 
-/// SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 as bytes in sockets, and perhaps standard input.
+/// Whether a unit can be pulled and pushed by signals. To one that cannot they mean what they mean to any process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pulls {
+    Wanted,
+    None,
+}
+
+/// SIGTERM and SIGINT, perhaps SIGUSR1 and SIGUSR2, as bytes in sockets; and perhaps standard input.
 pub(crate) struct Wishes {
-    end: UnixStream,
-    pull: UnixStream,
-    push: UnixStream,
+    sockets: Vec<(UnixStream, Wish)>,
     stdin: Option<io::Stdin>,
 }
 
 /// A socket that gets a byte with each of these signals.
 fn caught(signals: &[i32]) -> io::Result<UnixStream> {
     let (caught, sender) = UnixStream::pair()?;
+    caught.set_nonblocking(true)?;
     for signal in signals {
         signal_hook::low_level::pipe::register(*signal, sender.try_clone()?)?;
     }
@@ -57,48 +63,41 @@ fn caught(signals: &[i32]) -> io::Result<UnixStream> {
 }
 
 impl Wishes {
-    pub(crate) fn catch(lifetime: Lifetime) -> io::Result<Self> {
-        Ok(Self {
-            end: caught(&[SIGTERM, SIGINT])?,
-            pull: caught(&[SIGUSR1])?,
-            push: caught(&[SIGUSR2])?,
-            stdin: (lifetime == Lifetime::Stdin).then(io::stdin),
-        })
+    pub(crate) fn catch(lifetime: Lifetime, pulls: Pulls) -> io::Result<Self> {
+        let mut sockets = vec![(caught(&[SIGTERM, SIGINT])?, Wish::End)];
+        if pulls == Pulls::Wanted {
+            sockets.push((caught(&[SIGUSR1])?, Wish::Pull));
+            sockets.push((caught(&[SIGUSR2])?, Wish::Push));
+        }
+        Ok(Self { sockets, stdin: (lifetime == Lifetime::Stdin).then(io::stdin) })
+    }
+
+    /// What becomes readable with a wish.
+    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.sockets.iter().map(|(socket, _)| socket.as_fd()).chain(self.stdin.as_ref().map(AsFd::as_fd))
+    }
+
+    /// The next wish, if there is one. A pull and a push that came together are carried out in this order.
+    pub(crate) fn take(&self) -> Option<Wish> {
+        let mut bytes = [0; 64];
+        let asked = |(mut socket, wish): (&UnixStream, Wish)| {
+            matches!(socket.read(&mut [0; 64]), Ok(count) if count > 0).then_some(wish)
+        };
+        if let Some(wish) = self.sockets.iter().find_map(|(socket, wish)| asked((socket, *wish))) {
+            return Some(wish);
+        }
+        let stdin = self.stdin.as_ref()?;
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        let readable = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0);
+        (readable && matches!(nix::unistd::read(stdin, &mut bytes), Ok(0) | Err(_))).then_some(Wish::End)
     }
 
     /// Wait for a wish, or until `news` is readable, which is `None`.
-    pub(crate) fn wait(&mut self, news: BorrowedFd<'_>) -> io::Result<Option<Wish>> {
-        let mut fds: Vec<PollFd<'_>> = [&self.end, &self.pull, &self.push]
-            .into_iter()
-            .map(AsFd::as_fd)
-            .chain([news])
-            .chain(self.stdin.as_ref().map(AsFd::as_fd))
-            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
-            .collect();
+    pub(crate) fn wait(&self, news: BorrowedFd<'_>) -> io::Result<Option<Wish>> {
+        let mut fds: Vec<PollFd<'_>> = self.fds().chain([news]).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
+            Ok(_) | Err(Errno::EINTR) => Ok(self.take()),
+            Err(errno) => Err(errno.into()),
         }
-        let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or_default()).collect();
-        drop(fds);
-        let ready = |at: usize| ready.get(at).copied().unwrap_or_default();
-        let mut bytes = [0; 64];
-        if ready(0) {
-            return Ok(Some(Wish::End));
-        }
-        if let Some(stdin) = &self.stdin
-            && ready(4)
-            && matches!(nix::unistd::read(stdin, &mut bytes), Ok(0) | Err(_))
-        {
-            return Ok(Some(Wish::End));
-        }
-        // One at a time: a pull and a push that came together are carried out in this order.
-        for (at, socket, wish) in [(1, &mut self.pull, Wish::Pull), (2, &mut self.push, Wish::Push)] {
-            if ready(at) && socket.read(&mut bytes).is_ok() {
-                return Ok(Some(wish));
-            }
-        }
-        Ok(None)
     }
 }

@@ -24,6 +24,7 @@ fn help_is_documentation() {
         "demo",
         "stub",
         "stub dfu",
+        "stub bridge",
         "stub usb",
         "stub firmware",
     ] {

@@ -28,6 +28,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// No place on USB.
+    #[error(transparent)]
+    Gadget(#[from] crate::gadget::Error),
     /// No pseudo-terminal, or no link to it.
     #[error("the pseudo-terminal cannot be {doing}")]
     Terminal {

@@ -1,7 +1,7 @@
 //! An SMP unit as Zephyr's server with MCUboot makes it, on a pseudo-terminal.
 //!
 //! [`Device`] is the unit without its line: messages in, answers out, its state in a folder. [`run`] puts it on a
-//! pseudo-terminal whose other end is a serial port to anybody who opens it.
+//! pseudo-terminal whose other end is a serial port to anybody who opens it, or on USB.
 //!
 //! What is kept when the power goes, at any moment: of an image, every byte that was written (a slot is erased before);
 //! of a file, what [`Durability`] says; a settings entry whole, once it was saved; the bootloader's decisions whole.
@@ -12,6 +12,7 @@
 
 mod body;
 mod boot;
+mod cable;
 mod device;
 mod error;
 mod fault;
@@ -36,5 +37,5 @@ pub use crate::lifetime::{End, Lifetime};
 pub use device::{Banner, Buffers, Device, Effect, Mode, Reply};
 pub use error::{Error, Stop};
 pub use fault::{BadFault, Fault};
-pub use options::{Durability, Identity, Limits, Line, Noise, Options, Recovery};
+pub use options::{Durability, Identity, Limits, Line, Noise, Options, Place, Recovery};
 pub use serve::run;

@@ -1,6 +1,7 @@
 //! What a stand-in is told to be.
 
 use super::{Fault, Lifetime};
+use crate::gadget::Shape;
 use protocols::smp::wire::LineLength;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use std::time::Duration;
 pub struct Options {
     /// Folder that holds everything the device does not forget. Made when it is not there.
     pub state: PathBuf,
-    /// Symbolic link to the pseudo-terminal, replaced at every start, so that a path stays the same.
-    pub link: Option<PathBuf>,
+    /// Where its terminal is.
+    pub place: Place,
     /// Who the device says it is.
     pub identity: Identity,
     /// The device's buffers and flash.
@@ -32,6 +33,18 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// What ends the process, besides SIGTERM and SIGINT.
     pub lifetime: Lifetime,
+}
+
+/// Where a device's terminal is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A pseudo-terminal.
+    Pty {
+        /// Symbolic link to it, replaced at every start, so that a path stays the same.
+        link: Option<PathBuf>,
+    },
+    /// USB: a serial gadget. The device leaves the bus when it resets, and comes back when its application runs.
+    Gadget(Shape),
 }
 
 /// Who the device says it is.
@@ -142,7 +155,7 @@ impl Options {
     pub fn new(state: PathBuf) -> Self {
         Self {
             state,
-            link: None,
+            place: Place::Pty { link: None },
             identity: Identity { serial: "TH-0001".into(), model: "thermostat".into(), hardware: None },
             limits: Limits::default(),
             recovery: Recovery::None,

@@ -1,54 +1,42 @@
 //! The device on its line, in time: one thread that sleeps until a byte or a moment comes.
 
+use super::cable::Cable;
 use super::device::{Device, Effect};
 use super::error::{Error, Stop};
 use super::noise::Chatter;
-use super::pty::Pty;
 use super::uart::{Receiver, Transmitter};
-use super::{End, Lifetime, Noise, Options};
+use super::{End, Noise, Options, Place};
 use crate::clock::now;
+use crate::lifetime::{Pulls, Wish, Wishes};
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use std::collections::VecDeque;
-use std::io::Read as _;
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Put a device on a pseudo-terminal and serve it until its power is cut or the process is asked to end (SIGTERM,
-/// SIGINT, or as [`Options::lifetime`] says). `ready` is told the path to open, once it can be opened.
+/// Put a device on a pseudo-terminal, or on USB as [`Options::place`] says, and serve it until its power is cut or the
+/// process is asked to end (SIGTERM, SIGINT, or as [`Options::lifetime`] says). On USB, SIGUSR1 pulls it and SIGUSR2
+/// pushes it in again. `ready` is told the path to open, once it can be opened; `None` when it is another computer's.
 ///
 /// # Errors
-/// [`Error`] when the options make no sense, the state folder cannot be used, or no pseudo-terminal is to be had.
-pub fn run(options: Options, ready: impl FnOnce(&Path)) -> Result<End, Error> {
-    let signals = Signals::catch().map_err(|source| Error::Terminal { doing: "left on a signal", source })?;
-    let link = options.link.clone();
+/// [`Error`] when the options make no sense, the state folder cannot be used, or no terminal is to be had.
+pub fn run(options: Options, ready: impl FnOnce(Option<&Path>)) -> Result<End, Error> {
+    let pulls = if matches!(options.place, Place::Gadget(_)) { Pulls::Wanted } else { Pulls::None };
+    let wishes = Wishes::catch(options.lifetime, pulls)
+        .map_err(|source| Error::Terminal { doing: "left on a signal", source })?;
+    let place = options.place.clone();
     let device = match Device::open(options) {
         Ok(device) => device,
         Err(Stop::Broken(error)) => return Err(error),
         Err(Stop::PowerLost) => return Ok(End::PowerLost),
     };
-    let pty = Pty::open(link.as_deref())?;
-    ready(pty.address());
-    match Bench::new(device).serve(&pty, &signals) {
+    let mut cable = Cable::lay(&place)?;
+    ready(cable.address().as_deref());
+    match Bench::new(device).serve(&mut cable, &wishes) {
         Ok(()) => Ok(End::Asked),
         Err(Stop::PowerLost) => Ok(End::PowerLost),
         Err(Stop::Broken(error)) => Err(error),
-    }
-}
-
-/// SIGTERM and SIGINT as bytes in a socket, so that they wake the loop.
-struct Signals(UnixStream);
-
-impl Signals {
-    fn catch() -> std::io::Result<Self> {
-        let (caught, sender) = UnixStream::pair()?;
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
-        Ok(Self(caught))
     }
 }
 
@@ -79,6 +67,19 @@ struct Bench {
     /// When the client last wrote, and when to look again whether it is still there.
     heard: Instant,
     next_look: Instant,
+    /// Where the device is, when it can be pulled.
+    bus: Bus,
+}
+
+/// Where a device on USB is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bus {
+    /// Plugged in, and its terminal open.
+    On,
+    /// It starts, and is not on the bus while it does.
+    Starting,
+    /// Pulled.
+    Pulled,
 }
 
 impl Bench {
@@ -99,32 +100,54 @@ impl Bench {
             blocked_since: None,
             heard: now,
             next_look: now + SOONEST_LOOK,
+            bus: Bus::On,
             device,
         }
     }
 
-    fn serve(mut self, pty: &Pty, signals: &Signals) -> Result<(), Stop> {
-        let stdin = std::io::stdin();
-        let stdin = (self.device.options().lifetime == Lifetime::Stdin).then(|| stdin.as_fd());
+    fn serve(mut self, cable: &mut Cable, wishes: &Wishes) -> Result<(), Stop> {
         loop {
-            self.take_input(pty)?;
+            self.take_input(cable)?;
             let now = now();
             self.advance(now)?;
-            self.give_output(pty, now)?;
+            self.follow(cable, now)?;
+            self.give_output(cable, now)?;
             if self.next_look <= now {
-                pty.release_if_abandoned();
+                cable.release_if_abandoned();
                 self.next_look = now + (now - self.heard).clamp(SOONEST_LOOK, LATEST_LOOK);
             }
-            if Self::asked_to_end(self.sleep(pty, signals, stdin)?, signals, stdin) {
-                return Ok(());
+            self.sleep(cable, wishes)?;
+            match wishes.take() {
+                Some(Wish::End) => return Ok(()),
+                Some(Wish::Pull) => {
+                    self.bus = Bus::Pulled;
+                    cable.pull();
+                }
+                Some(Wish::Push) if self.bus == Bus::Pulled => {
+                    self.bus = Bus::Starting;
+                    self.reset(now)?;
+                }
+                Some(Wish::Push) | None => {}
             }
         }
     }
 
-    fn take_input(&mut self, pty: &Pty) -> Result<(), Error> {
+    /// A device that starts leaves the bus, and comes back when its application runs.
+    fn follow(&mut self, cable: &mut Cable, now: Instant) -> Result<(), Error> {
+        if self.bus == Bus::Starting {
+            cable.pull();
+            if self.deaf_until <= now {
+                cable.plug()?;
+                self.bus = Bus::On;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_input(&mut self, cable: &mut Cable) -> Result<(), Error> {
         let mut buffer = [0; 1024];
         while self.receiver.has_room() {
-            let count = pty.read(&mut buffer)?;
+            let count = cable.read(&mut buffer)?;
             if count == 0 {
                 break;
             }
@@ -219,18 +242,21 @@ impl Bench {
         self.receiver.reset(&self.device.options().limits, self.device.buffers());
         self.deaf_until = at + self.device.options().boot_time;
         self.busy_until = self.deaf_until;
+        if self.bus == Bus::On {
+            self.bus = Bus::Starting;
+        }
         for line in banner {
             self.transmitter.push(at, format!("{line}\r\n").as_bytes());
         }
         Ok(())
     }
 
-    fn give_output(&mut self, pty: &Pty, now: Instant) -> Result<(), Error> {
+    fn give_output(&mut self, cable: &mut Cable, now: Instant) -> Result<(), Error> {
         self.unsent.extend(self.transmitter.due(now));
         if self.unsent.is_empty() {
             return Ok(());
         }
-        let count = pty.write(&self.unsent)?;
+        let count = cable.write(&self.unsent)?;
         self.unsent.drain(..count);
         if self.unsent.is_empty() || count > 0 {
             self.blocked_since = None;
@@ -238,7 +264,7 @@ impl Bench {
             tracing::debug!("nobody reads: {} bytes are lost", self.unsent.len());
             self.unsent.clear();
             self.blocked_since = None;
-            pty.discard_unread();
+            cable.discard_unread();
         }
         Ok(())
     }
@@ -253,6 +279,7 @@ impl Bench {
             self.chatter.as_ref().map(|_| self.next_chat.max(self.deaf_until)),
             self.blocked_since.map(|since| since + PATIENCE),
             Some(self.next_look),
+            (self.bus == Bus::Starting).then_some(self.deaf_until),
             self.device.closes_at().map(|at| self.started + at),
         ]
         .into_iter()
@@ -260,46 +287,26 @@ impl Bench {
         .min()
     }
 
-    /// Sleep until there is something to do; returns whether a signal or the end of standard input may be it.
-    fn sleep(&self, pty: &Pty, signals: &Signals, stdin: Option<BorrowedFd<'_>>) -> Result<Woken, Error> {
+    /// Sleep until there is something to do.
+    fn sleep(&self, cable: &Cable, wishes: &Wishes) -> Result<(), Error> {
         let mut readable = FdSet::new();
-        readable.insert(signals.0.as_fd());
-        if self.receiver.has_room() {
-            readable.insert(pty.as_fd());
-        }
-        if let Some(stdin) = stdin {
-            readable.insert(stdin);
-        }
+        wishes.fds().for_each(|fd| readable.insert(fd));
         let mut writable = FdSet::new();
-        if !self.unsent.is_empty() {
-            writable.insert(pty.as_fd());
+        if let Some(fd) = cable.fd() {
+            if self.receiver.has_room() {
+                readable.insert(fd);
+            }
+            if !self.unsent.is_empty() {
+                writable.insert(fd);
+            }
         }
         let mut timeout = self.next_moment().map(|at| {
             let micros = at.saturating_duration_since(now()).as_nanos().div_ceil(1000);
             TimeVal::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
         });
         match select(None, &mut readable, &mut writable, None, timeout.as_mut()) {
-            Ok(_) => Ok(Woken {
-                signal: readable.contains(signals.0.as_fd()),
-                stdin: stdin.is_some_and(|stdin| readable.contains(stdin)),
-            }),
-            Err(Errno::EINTR) => Ok(Woken { signal: false, stdin: false }),
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(Error::Terminal { doing: "waited for", source: errno.into() }),
         }
     }
-
-    fn asked_to_end(woken: Woken, signals: &Signals, stdin: Option<BorrowedFd<'_>>) -> bool {
-        let mut byte = [0; 64];
-        if woken.signal && (&signals.0).read(&mut byte).is_ok() {
-            return true;
-        }
-        woken.stdin && stdin.is_some_and(|stdin| matches!(nix::unistd::read(stdin, &mut byte), Ok(0) | Err(_)))
-    }
-}
-
-/// What ended a sleep, besides the line and the time.
-#[derive(Clone, Copy)]
-struct Woken {
-    signal: bool,
-    stdin: bool,
 }

@@ -4,7 +4,7 @@ use super::device::Device;
 use super::unit::{Error, Place, Unit};
 use super::vhci::Port;
 use crate::clock::moment;
-use crate::lifetime::{End, Lifetime, Wish, Wishes};
+use crate::lifetime::{End, Lifetime, Pulls, Wish, Wishes};
 use std::time::Duration;
 
 /// How long a kernel may take to read a unit's descriptors; one that lies about them may never be read.
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// # Errors
 /// When the port cannot be used or the device fails.
 pub fn stand(device: Box<dyn Device>, port: Port, lifetime: Lifetime, ready: impl FnOnce(&str)) -> Result<End, Error> {
-    let mut wishes = Wishes::catch(lifetime)?;
+    let wishes = Wishes::catch(lifetime, Pulls::Wanted)?;
     let mut unit = Unit::plug(device, port)?;
     let until = moment() + ENUMERATION;
     let mut gone = false;

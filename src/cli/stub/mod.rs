@@ -1,5 +1,6 @@
 //! `hardwire stub`.
 
+mod bridge;
 mod dfu;
 mod firmware;
 mod smp;
@@ -27,6 +28,7 @@ enum StubKind {
     Smp(smp::SmpStub),
     Dfu(dfu::DfuStub),
     Usb(usb::UsbStub),
+    Bridge(bridge::BridgeStub),
     Firmware(firmware::Make),
 }
 
@@ -36,6 +38,7 @@ impl Stub {
             StubKind::Smp(stub) => stub.run(voice),
             StubKind::Dfu(stub) => stub.run(voice),
             StubKind::Usb(stub) => stub.run(voice),
+            StubKind::Bridge(stub) => stub.run(voice),
             StubKind::Firmware(make) => make.run(voice),
         }
     }
@@ -45,11 +48,11 @@ impl Stub {
 struct Ready<'a> {
     r#type: &'static str,
     kind: &'static str,
-    address: &'a str,
+    address: Option<&'a str>,
 }
 
-/// The first line: where the unit is.
-fn announce(voice: &Voice, kind: &'static str, address: &str) {
+/// The first line: where the unit is, if this computer can see it.
+fn announce(voice: &Voice, kind: &'static str, address: Option<&str>) {
     voice.object(&Ready { r#type: "stub", kind, address });
 }
 

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{announce, ended, no_folder};
+use super::bridge::no_gadget;
+use super::{announce, ended, no_folder, usb_id};
 use crate::cli::report::{Outcome, Voice};
 use crate::error::{Error, Kind};
 use clap::{Args, ValueEnum};
 use firmware_stubs::Lifetime;
-use firmware_stubs::smp::{self, Durability, Fault, Noise, Recovery};
+use firmware_stubs::gadget::Shape;
+use firmware_stubs::smp::{self, Durability, Fault, Noise, Place, Recovery};
 use protocols::smp::wire::LineLength;
+use protocols::usb::UsbId;
 
 const FAULTS: &str = "\
 Faults (requests and payload bytes are counted from the start of the process; N is 1 when absent):
@@ -26,10 +29,15 @@ Faults (requests and payload bytes are counted from the start of the process; N 
 Power lost ends the process at once with status 75. Started again on the same --state, the
 device is as its flash was left.
 
-Example:
-  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --baud 115200 --fault drop:7";
+On USB (--gadget) it leaves the bus when it resets and comes back when its application runs;
+SIGUSR1 pulls it, SIGUSR2 pushes it in again. This needs root, and the modules libcomposite and
+usb_f_acm.
 
-/// An SMP unit on a pseudo-terminal: Zephyr's server over MCUboot slots
+Examples:
+  hardwire stub smp --state /tmp/th-1 --link /tmp/th-1.tty --baud 115200 --fault drop:7
+  hardwire stub smp --state /tmp/th-1 --gadget dummy_udc.0 --serial TH-0421";
+
+/// An SMP unit on a pseudo-terminal or USB: Zephyr's server over MCUboot slots
 ///
 /// The device keeps its whole state (image slots, files, saved settings) in a folder, as flash would: it survives
 /// being killed at any moment, also in the middle of a write. It runs until SIGTERM or Ctrl-C.
@@ -42,6 +50,12 @@ pub(super) struct SmpStub {
     /// Symbolic link to the pseudo-terminal, the same across restarts
     #[arg(long, value_name = "PATH")]
     link: Option<PathBuf>,
+    /// Be on USB, as a serial gadget on this device controller, instead of a pseudo-terminal
+    #[arg(long, value_name = "UDC", conflicts_with = "link")]
+    gadget: Option<String>,
+    /// Vendor and product number on USB
+    #[arg(long, value_name = "ID", default_value = "2fe3:0100", value_parser = usb_id, help_heading = "Identity")]
+    usb_id: UsbId,
     /// Serial number: the device id that the shell's `hwinfo devid` prints, as ASCII
     #[arg(long, default_value = "TH-0001", help_heading = "Identity")]
     serial: String,
@@ -130,9 +144,16 @@ impl SmpStub {
 
     fn options(self, state: PathBuf) -> smp::Options {
         let milliseconds = Duration::from_millis;
+        let place = match self.gadget {
+            Some(controller) => {
+                let (serial, product) = (self.serial.clone(), self.model.clone());
+                Place::Gadget(Shape { controller, id: self.usb_id, serial, product })
+            }
+            None => Place::Pty { link: self.link },
+        };
         smp::Options {
             state,
-            link: self.link,
+            place,
             identity: smp::Identity { serial: self.serial, model: self.model, hardware: self.hardware },
             limits: smp::Limits {
                 buf_size: self.buf_size,
@@ -161,14 +182,16 @@ impl SmpStub {
     }
 }
 
-fn ready(voice: &Voice, serial: &str, path: &Path) {
-    let address = format!("tty:{}", path.display());
-    announce(voice, "smp", &address);
-    voice.say(format!("SMP unit {serial} at {address}; Ctrl-C ends it"));
+fn ready(voice: &Voice, serial: &str, path: Option<&Path>) {
+    let address = path.map(|path| format!("tty:{}", path.display()));
+    announce(voice, "smp", address.as_deref());
+    let place = address.as_deref().unwrap_or("its host's USB");
+    voice.say(format!("SMP unit {serial} at {place}; Ctrl-C ends it"));
 }
 
 fn refuse(error: smp::Error) -> Error {
     let kind = match error {
+        smp::Error::Gadget(error) => return no_gadget(error),
         smp::Error::Options(_) => Kind::Invalid,
         smp::Error::State { .. } | smp::Error::ForeignState { .. } | smp::Error::Terminal { .. } => Kind::Storage,
     };

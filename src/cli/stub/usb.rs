@@ -48,7 +48,7 @@ impl Socket {
         let lifetime = if self.until_stdin_ends { Lifetime::Stdin } else { Lifetime::Signal };
         let ready = |bus_id: &str| {
             let address = format!("usb:{bus_id}");
-            announce(voice, kind, &address);
+            announce(voice, kind, Some(&address));
             voice.say(format!("{words} at {address}; Ctrl-C ends it, SIGUSR1 pulls and SIGUSR2 pushes it"));
         };
         usb::stand(device, port, lifetime, ready).map_err(refuse)
