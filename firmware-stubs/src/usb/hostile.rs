@@ -277,7 +277,7 @@ mod tests {
         }
         assert_eq!(parsed(Hostile::NoInterface).interfaces, []);
         assert_eq!(parsed(Hostile::ManyAlternates).interfaces.len(), 255);
-        assert_eq!(parsed(Hostile::Stall).faults, []);
+        assert_eq!(parsed(Hostile::Silent).faults, []);
     }
 
     #[test]
