@@ -159,7 +159,8 @@ fn tell(cx: &Context, change: &Change) {
     match change {
         Change::Arrived(found) => {
             cx.voice.object(&UnitLine { r#type: "arrived", found });
-            cx.voice.line(format_args!("+ {}  {}", found.address, found.hint.as_deref().unwrap_or_default()));
+            let words = [found.driver.unwrap_or_default(), &remark(found)].join(" ");
+            cx.voice.line(format!("+ {}  {}", found.address, words.trim()).trim_end());
         }
         Change::Departed(found) => {
             cx.voice.object(&DepartedLine { r#type: "departed", address: &found.address, bay: found.bay });
@@ -169,7 +170,7 @@ fn tell(cx: &Context, change: &Change) {
 }
 
 fn listed(cx: &Context) -> Result<Vec<Found>> {
-    let mut listing = detect::list(&station::signatures(drivers::registry()));
+    let mut listing = detect::list(&station::signatures(drivers::registry()), &*cx.clock);
     for note in &listing.notes {
         cx.voice.say(format_args!("note: {note}"));
     }
@@ -177,10 +178,16 @@ fn listed(cx: &Context) -> Result<Vec<Found>> {
     Ok(listing.found)
 }
 
+/// What it is known as, where no driver says so, and what to do about it.
+fn remark(found: &Found) -> String {
+    let name = found.name.filter(|_| found.driver.is_none());
+    name.into_iter().chain(found.hint.as_deref()).collect::<Vec<_>>().join("; ")
+}
+
 /// One row a unit, under a heading; columns as wide as they need to be.
 fn table(all: &[Found]) -> Vec<String> {
     let text = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-    let mut rows = vec![["ADDRESS", "DRIVER", "MODE", "SERIAL", "MODEL", "USB", "ACCESS", "HINT"].map(String::from)];
+    let mut rows = vec![["ADDRESS", "DRIVER", "MODE", "SERIAL", "MODEL", "USB", "ACCESS", "REMARK"].map(String::from)];
     rows.extend(all.iter().map(|found| {
         [
             found.address.clone(),
@@ -190,7 +197,7 @@ fn table(all: &[Found]) -> Vec<String> {
             text(found.model.as_ref().map(ToString::to_string)),
             text(found.usb.as_ref().map(|usb| usb.id.clone())),
             found.access.to_string(),
-            found.hint.clone().unwrap_or_default(),
+            remark(found),
         ]
     }));
     columns(&rows)

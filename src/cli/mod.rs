@@ -18,6 +18,7 @@ pub mod report;
 mod restore;
 mod single;
 mod stub;
+mod udev;
 mod vault;
 
 use std::ffi::OsString;
@@ -84,6 +85,7 @@ enum Command {
     Profile(profile::ProfileCommand),
     Ledger(ledger::LedgerCommand),
     Vault(vault::VaultCommand),
+    Udev(udev::UdevCommand),
     Demo(demo::Demo),
     Stub(Box<stub::Stub>),
     Completions(completions::Completions),
@@ -118,6 +120,7 @@ fn run(cli: Cli) -> Exit {
         Command::Profile(command) => command.run(&cx),
         Command::Ledger(command) => command.run(&cx),
         Command::Vault(command) => command.run(&cx),
+        Command::Udev(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),
         Command::Completions(command) => command.run(&cx, &mut Cli::command()),
     };

@@ -3,8 +3,11 @@
 //! Listing is apart from opening: what we may not open is listed too, marked so.
 
 mod access;
+mod doors;
+mod known;
 mod path;
 mod serial;
+pub mod udev;
 mod usb;
 mod watch;
 
@@ -18,7 +21,7 @@ pub use watch::{Change, Look, Paths, Poll, Wake, Watch, Watcher, Woken};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::device::{BayId, Mode, Signature, Speaks, UnitText, Via};
+use crate::device::{BayId, Mode, Signature, UnitText};
 
 /// One place where a unit is, or may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,6 +34,8 @@ pub struct Found {
     pub driver: Option<&'static str>,
     /// What it is at this moment, where the driver or its USB identity says.
     pub mode: Option<Mode>,
+    /// What its USB identity is known as: `RP2040 in BOOTSEL mode`.
+    pub name: Option<&'static str>,
     /// The unit's serial number.
     pub serial: Option<UnitText>,
     /// The unit's model.
@@ -69,6 +74,14 @@ impl Found {
     pub fn path(&self) -> Option<&Path> {
         self.address.strip_prefix("tty:").map(Path::new)
     }
+
+    /// Adds what a person should know.
+    fn remark(&mut self, words: &str) {
+        self.hint = Some(match self.hint.take() {
+            Some(hint) => format!("{hint}; {words}"),
+            None => words.to_owned(),
+        });
+    }
 }
 
 impl Usb {
@@ -76,6 +89,12 @@ impl Usb {
     #[must_use]
     pub fn new(vendor: u16, product: u16) -> Usb {
         Usb { id: format!("{vendor:04x}:{product:04x}"), serial: None, port: None, path: None, number: None }
+    }
+
+    /// Vendor and product.
+    fn ids(&self) -> (u16, u16) {
+        let number = |hex: &str| u16::from_str_radix(hex, 16).unwrap_or_default();
+        self.id.split_once(':').map_or((0, 0), |(vendor, product)| (number(vendor), number(product)))
     }
 
     /// The same on `port`, as the kernel calls it today.
@@ -94,23 +113,29 @@ pub struct Listing {
     pub notes: Vec<String>,
 }
 
-/// Lists what is plugged in; `signatures` tell which driver a USB identity belongs to.
+/// Lists what is plugged in, and whether it can be opened; `signatures` tell which driver a USB identity belongs to.
+/// What is denied and has only just arrived is looked at again for up to two seconds: udev's rules come after the node.
 #[must_use]
-pub fn list(signatures: &[Signature]) -> Listing {
-    let mut listing = ports(signatures);
-    for found in &mut listing.found {
-        check_access(found);
-    }
-    usb::list(signatures, &mut listing);
+pub fn list(signatures: &[Signature], clock: &dyn Clock) -> Listing {
+    let mut listing = places(signatures);
+    access::look(&mut listing.found.iter_mut().collect::<Vec<_>>());
+    access::wait_for_rules(&mut listing.found, clock);
     listing
 }
 
-/// Lists the same, with access to serial ports taken for granted.
+/// Lists the same, access not looked at.
 #[must_use]
 pub fn places(signatures: &[Signature]) -> Listing {
-    let mut listing = ports(signatures);
-    usb::list(signatures, &mut listing);
-    listing
+    let mut notes = Vec::new();
+    let ports = serial::ports().unwrap_or_else(|note| {
+        notes.push(note);
+        Vec::new()
+    });
+    let devices = usb::devices().unwrap_or_else(|note| {
+        notes.push(note);
+        Vec::new()
+    });
+    Listing { found: doors::rows(signatures, ports, &devices), notes }
 }
 
 /// Watches what is plugged in and out; `signatures` as in [`list`].
@@ -128,7 +153,14 @@ pub fn watch_only(look: Box<dyn Look>, paths: Vec<PathBuf>, clock: &Arc<dyn Cloc
 
 /// What tells of changes on this system.
 fn wake(clock: &Arc<dyn Clock>) -> Box<dyn Wake> {
-    Box::new(Poll::new(Arc::clone(clock), "this system tells nothing of what is plugged in"))
+    #[cfg(target_os = "linux")]
+    let why = match watch::Uevents::listen() {
+        Ok(uevents) => return Box::new(uevents),
+        Err(error) => format!("the kernel does not tell what is plugged in ({error})"),
+    };
+    #[cfg(not(target_os = "linux"))]
+    let why = "this system does not tell what is plugged in".to_owned();
+    Box::new(Poll::new(Arc::clone(clock), &why))
 }
 
 /// The whole machine.
@@ -140,33 +172,13 @@ impl Look for Everywhere {
     }
 
     fn access(&mut self, found: &mut [&mut Found]) {
-        for found in found {
-            check_access(found);
-        }
+        access::look(found);
     }
 }
 
-fn ports(signatures: &[Signature]) -> Listing {
-    let mut listing = Listing::default();
-    serial::list(signatures, &mut listing);
-    listing.found.sort_by_key(|found| natural(&found.address));
-    listing
-}
-
-/// The signature that says most of what a device shows, and who speaks to it through `via`.
-fn known(signatures: &[Signature], via: Via, (vendor, product): (u16, u16), interfaces: &[[u8; 3]]) -> Option<Speaks> {
-    let fits = |signature: &&Signature| signature.pattern.fits(vendor, product, interfaces);
-    let speaks = signatures.iter().filter(fits).filter(|s| s.speaks.is_some_and(|speaks| speaks.via == via));
-    speaks.max_by_key(|signature| signature.pattern.weight()).and_then(|signature| signature.speaks)
-}
-
-/// Looks whether a serial port could be opened.
+/// Looks whether it could be opened, without opening it: opening alone resets some boards.
 pub fn check_access(found: &mut Found) {
-    if let Some(path) = found.path() {
-        let (access, hint) = access::of(path);
-        found.access = access;
-        found.hint = hint.or(found.hint.take());
-    }
+    access::look(&mut [found]);
 }
 
 /// One named port, listed or not (a PTY is in no list).
@@ -177,27 +189,12 @@ pub fn named(address: String) -> Found {
         bay: None,
         driver: None,
         mode: None,
+        name: None,
         serial: None,
         model: None,
         usb: None,
         access: Access::Ok,
         hint: None,
         port_should_come: false,
-    }
-}
-
-/// Sorts `ttyS10` after `ttyS9`.
-fn natural(address: &str) -> (String, u64) {
-    let stem = address.trim_end_matches(|c: char| c.is_ascii_digit());
-    (stem.to_owned(), address[stem.len()..].parse().unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn ports_sort_by_number() {
-        let mut ports = ["tty:/dev/ttyS10", "tty:/dev/ttyS9", "tty:/dev/ttyACM1"];
-        ports.sort_by_key(|port| super::natural(port));
-        assert_eq!(ports, ["tty:/dev/ttyACM1", "tty:/dev/ttyS9", "tty:/dev/ttyS10"]);
     }
 }

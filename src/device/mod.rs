@@ -19,6 +19,6 @@ pub use content::Content;
 pub use level::Level;
 pub use mode::{Departure, Mode, ModeSpec, Offer};
 pub use op::{Cancel, Op, Progress};
-pub use signature::{InterfaceClass, Pattern, Signature, Speaks, Via};
+pub use signature::{InterfaceClass, Pattern, Shown, Signature, Speaks, Via};
 pub use text::UnitText;
 pub use unit::Unit;

@@ -11,7 +11,7 @@ fn a_port_is_listed_with_every_field() {
     let (lines, code) = bench.json(&["detect", "-d", &address]);
     assert_eq!((lines.len(), code), (1, 0));
     let fields: Vec<&str> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = ["access", "address", "bay", "driver", "hint", "mode", "model", "serial", "type", "usb"];
+    let expected = ["access", "address", "bay", "driver", "hint", "mode", "model", "name", "serial", "type", "usb"];
     assert_eq!(fields, expected);
     assert_eq!((lines[0]["type"].as_str(), lines[0]["access"].as_str()), (Some("unit"), Some("ok")));
     assert!(lines[0]["driver"].is_null() && lines[0]["usb"].is_null());

@@ -21,6 +21,8 @@ fn help_is_documentation() {
         "profile new",
         "ledger",
         "ledger list",
+        "udev",
+        "udev install",
         "demo",
         "stub",
         "stub dfu",

@@ -12,14 +12,18 @@ use protocols::time::Moment;
 use super::{Access, Found};
 use crate::clock::Clock;
 
+#[cfg(target_os = "linux")]
+mod uevents;
 mod wake;
 
+#[cfg(target_os = "linux")]
+pub use uevents::Uevents;
 pub use wake::{Paths, Poll, Wake, Woken};
 
 /// Between a notification and the look: a device with several interfaces is announced in a burst.
 const SETTLE: Duration = Duration::from_millis(25);
 /// Between two looks at what is not settled yet.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a device may be without the serial port that the kernel should make of it before it is told without.
 const PORT_COMES: Duration = Duration::from_millis(150);
 /// How long a new device may be denied: udev's rules come after the node.
