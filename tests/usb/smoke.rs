@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusb::UsbContext;
 
 use crate::support::bench::{self, in_the_bench};
-use crate::support::gadget::{Descriptors, Gadget, Port};
+use crate::support::gadget::{Descriptors, Gadget, OtherPorts, Port, Speed};
 use crate::support::kernel::KernelLog;
 use crate::support::{monitor, person, wait_for};
 
@@ -25,6 +25,27 @@ fn eight_ports_and_a_controller_for_remote_units_are_there() {
         assert_eq!(port.plugged(), None);
     }
     assert!(fs::exists("/sys/devices/platform/vhci_hcd.0/status").unwrap());
+}
+
+#[test]
+fn other_ports_take_the_place_of_the_usual_ones() {
+    if !in_the_bench!() {
+        return;
+    }
+    let speed = |port: Port| fs::read_to_string(port.plugged().unwrap().join("speed")).unwrap();
+    {
+        let _ports = OtherPorts::new(2, Speed::Super);
+        let gadget = Gadget::new("fast", &Descriptors::default(), &["acm.a"]);
+        gadget.plug(Port(1));
+        assert_eq!(speed(Port(1)).trim(), "5000");
+    }
+    {
+        let _ports = OtherPorts::new(32, Speed::High);
+        let gadget = Gadget::new("last", &Descriptors::default(), &["acm.a"]);
+        gadget.plug(Port(31));
+        assert_eq!(speed(Port(31)).trim(), "480");
+    }
+    assert_eq!(fs::read_dir("/sys/class/udc").unwrap().count(), Port::ALL.len());
 }
 
 #[test]

@@ -23,31 +23,70 @@ impl Port {
         format!("dummy_udc.{}", self.0)
     }
 
-    /// The host side: the kernel's name of the socket, such as `3-1`, whether something is plugged in or not.
-    pub fn socket(self) -> String {
+    /// The host side: the kernel's names of the socket, such as `3-1`, whether something is plugged in or not. A
+    /// SuperSpeed port has two, one for each speed.
+    pub fn sockets(self) -> Vec<String> {
         let folder = PathBuf::from(format!("/sys/devices/platform/dummy_hcd.{}", self.0));
-        let bus = entries(&folder)
-            .into_iter()
-            .find_map(|name| Some(name.strip_prefix("usb")?.to_owned()))
-            .unwrap_or_else(|| panic!("no bus in {}", folder.display()));
-        format!("{bus}-1")
+        let bus = |name: &str| name.strip_prefix("usb")?.parse().ok();
+        entries(&folder).iter().filter_map(|name| bus(name)).map(|bus: u16| format!("{bus}-1")).collect()
+    }
+
+    /// The name of a socket that has only one, as those of the usual ports.
+    pub fn socket(self) -> String {
+        let sockets = self.sockets();
+        assert_eq!(sockets.len(), 1, "{self:?} has {sockets:?}");
+        sockets.into_iter().next().expect("one")
     }
 
     /// The sysfs folder of what is plugged in, if anything is.
     pub fn plugged(self) -> Option<PathBuf> {
-        let folder = Path::new("/sys/bus/usb/devices").join(self.socket());
-        folder.exists().then_some(folder)
+        let folder = Path::new("/sys/bus/usb/devices");
+        self.sockets().into_iter().map(|socket| folder.join(socket)).find(|folder| folder.exists())
     }
 
     /// The terminal, such as `/dev/ttyACM0`, that the unit in this port brought with it; waited for.
     pub fn tty(self) -> PathBuf {
         wait_for("terminal", SETTLE, || {
             let unit = self.plugged()?;
-            let interfaces = entries(&unit).into_iter().filter(|name| name.starts_with(&self.socket()));
+            let own = unit.file_name()?.to_string_lossy().into_owned();
+            let interfaces = entries(&unit).into_iter().filter(|name| name.starts_with(&own));
             let tty = interfaces.flat_map(|name| entries(&unit.join(name).join("tty"))).next()?;
             let node = Path::new("/dev").join(tty);
             node.exists().then_some(node)
         })
+    }
+}
+
+/// How fast a set of ports is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    High,
+    Super,
+}
+
+/// Other ports than the usual ones, until dropped. Nothing may be plugged in at either moment.
+pub struct OtherPorts(());
+
+impl OtherPorts {
+    /// So many, 32 at most, so fast.
+    pub fn new(count: u8, speed: Speed) -> Self {
+        replace_ports(count, speed);
+        Self(())
+    }
+}
+
+impl Drop for OtherPorts {
+    fn drop(&mut self) {
+        replace_ports(u8::try_from(Port::ALL.len()).expect("few"), Speed::High);
+    }
+}
+
+fn replace_ports(count: u8, speed: Speed) {
+    let fast = u8::from(speed == Speed::Super);
+    let load = format!("modprobe -r dummy_hcd && modprobe dummy_hcd num={count} is_super_speed={fast}");
+    let done = std::process::Command::new("sh").args(["-c", &load]).output().expect("a shell");
+    if !done.status.success() && !std::thread::panicking() {
+        panic!("{load}: {}", String::from_utf8_lossy(&done.stderr));
     }
 }
 

@@ -26,6 +26,8 @@ impl Monitor {
     /// Opens it.
     pub fn open() -> Self {
         let node = "/dev/virtio-ports/monitor";
+        // A node that udev names, soon after the guest is up.
+        let node = wait_for("monitor's port", PATIENCE, || Path::new(node).exists().then_some(node));
         let port = File::options().read(true).write(true).open(node).expect("the monitor's port opens");
         let mut monitor = Self { port, heard: Vec::new(), asked: u64::from(std::process::id()) << 16 };
         // Refused when an earlier conversation has said so already.
