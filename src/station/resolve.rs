@@ -184,6 +184,10 @@ fn one<'a>(found: &[&'a Found], what: &str) -> Result<&'a Found> {
 }
 
 pub(super) fn address_of(found: &Found) -> Result<Address> {
+    if found.port_should_come {
+        let sentence = format!("{} has no serial port yet", found.address);
+        return Err(Error::absent(sentence).next("wait a second; if none comes, see `hardwire detect`"));
+    }
     found.address.parse()
 }
 
