@@ -4,5 +4,8 @@
 //! for how to run one and look inside.
 #![allow(clippy::disallowed_methods, reason = "kernels and devices live in real time")]
 
+mod apply_smp;
+#[path = "../devices/support/mod.rs"]
+mod devices;
 mod smoke;
 mod support;

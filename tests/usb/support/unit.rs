@@ -1,0 +1,213 @@
+//! DFU units that a test holds in its hand: pulled, pushed and cut by it, with a witness of all that reaches them.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use firmware_stubs::dfu::{self, Options};
+use firmware_stubs::usb::{self, Device, Place, Port, Reply, Stop, Then, Transfer};
+use protocols::dfu::wire::{BlockNumber, Request};
+use protocols::time::Moment;
+use protocols::usb::Setup;
+
+use super::wait_for;
+
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// When a unit is cut off the bus, counted in control transfers of any kind from [`DfuUnit::cut`] on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing of the transfer is done.
+    Before(u64),
+    /// It is carried out, and its answer is lost.
+    After(u64),
+}
+
+/// What reached a unit.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Control transfers of any kind since the test last said what to cut, or to forget.
+    pub transfers: u64,
+    /// Blocks with bytes in them that the host sent, in order. DfuSe's commands are blocks 0.
+    pub blocks: Vec<(BlockNumber, Vec<u8>)>,
+    cut: Option<Cut>,
+    listener: Option<Sender<Setup>>,
+}
+
+impl Seen {
+    /// What each download of plain DFU brought: one begins with block 0.
+    pub fn downloads(&self) -> Vec<Vec<u8>> {
+        let mut downloads = Vec::new();
+        for (block, bytes) in &self.blocks {
+            match downloads.last_mut() {
+                Some(last) if block.0 > 0 => Vec::extend(last, bytes),
+                _ => downloads.push(bytes.clone()),
+            }
+        }
+        downloads
+    }
+}
+
+/// A unit and its cable.
+pub struct DfuUnit {
+    cable: usb::Unit,
+    options: Options,
+    seen: Arc<Mutex<Seen>>,
+    in_port: bool,
+}
+
+impl DfuUnit {
+    /// Plugs a unit in and waits until the kernel has configured it.
+    pub fn plug(options: Options, port: Port) -> Self {
+        let unit = Self::push_new(options, port);
+        unit.until_configured();
+        unit
+    }
+
+    /// Plugs it in, and does not wait.
+    pub fn push_new(options: Options, port: Port) -> Self {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let inner = dfu::Unit::open(options.clone()).expect("the unit's state opens");
+        let witness = Witness { inner, seen: Arc::clone(&seen) };
+        let cable = usb::Unit::plug(Box::new(witness), port).expect("the unit is plugged in");
+        Self { cable, options, seen, in_port: true }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> Port {
+        self.cable.port()
+    }
+
+    /// As `-d` takes it.
+    pub fn address(&self) -> String {
+        address(self.port())
+    }
+
+    /// What it was told to be.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Waits until the kernel has configured it.
+    pub fn until_configured(&self) {
+        let port = self.port();
+        wait_for("unit in its port", SETTLE, || port.is_enumerated().expect("the port can be asked").then_some(()));
+    }
+
+    /// Whether it is in a port, as far as the test put it there.
+    pub fn is_in_port(&self) -> bool {
+        self.in_port
+    }
+
+    /// Pulls it.
+    pub fn pull(&mut self) {
+        self.cable.pull().expect("the unit is pulled");
+        self.in_port = false;
+    }
+
+    /// Pushes it into its port, or another, with no cut to come.
+    pub fn push(&mut self, port: Port) {
+        self.seen().cut = None;
+        // What a fault unplugged has left its port, and knows it only when asked.
+        let _ = self.cable.news();
+        self.cable.push_into(port).expect("the unit is pushed in");
+        self.in_port = true;
+    }
+
+    /// Unplugs it at a control transfer to come.
+    pub fn cut(&self, cut: Cut) {
+        let mut seen = self.seen();
+        (seen.cut, seen.transfers) = (Some(cut), 0);
+    }
+
+    /// Whether the cut has come.
+    pub fn was_cut(&mut self) -> bool {
+        matches!(self.cable.news(), Ok(Some(Place::Unplugged)))
+    }
+
+    /// Tells of every control transfer from now on, before the unit does anything about it.
+    pub fn listen(&self) -> Receiver<Setup> {
+        let (tell, told) = channel();
+        self.seen().listener = Some(tell);
+        told
+    }
+
+    /// What reached it.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("the unit's thread lives")
+    }
+
+    /// Forgets what it saw so far.
+    pub fn forget(&self) {
+        let mut seen = self.seen();
+        seen.transfers = 0;
+        seen.blocks.clear();
+    }
+
+    /// What a memory holds.
+    pub fn memory(&self, alternate: u8) -> Vec<u8> {
+        memory(&self.options.state, alternate)
+    }
+}
+
+/// What a memory of the unit with its state in `folder` holds.
+pub fn memory(folder: &Path, alternate: u8) -> Vec<u8> {
+    std::fs::read(folder.join(format!("memory-{alternate}"))).expect("the unit's memory is a file")
+}
+
+/// As `-d` takes whatever is in a port.
+pub fn address(port: Port) -> String {
+    format!("usb:{}", port.bus_id().expect("the virtual controller is there"))
+}
+
+struct Witness {
+    inner: dfu::Unit,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Witness {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("the test lives")
+    }
+}
+
+impl Device for Witness {
+    fn power_on(&mut self, now: Moment) -> Result<(), Stop> {
+        self.inner.power_on(now)
+    }
+
+    fn control(&mut self, now: Moment, setup: Setup, data: &[u8]) -> Result<Reply, Stop> {
+        let mut seen = self.seen();
+        seen.transfers += 1;
+        let (n, cut) = (seen.transfers, seen.cut);
+        if let Some(listener) = &seen.listener
+            && listener.send(setup).is_err()
+        {
+            seen.listener = None;
+        }
+        if cut == Some(Cut::Before(n)) {
+            return Err(Stop::Unplugged);
+        }
+        if let Ok((Request::Download { block, .. }, _)) = Request::parse(setup)
+            && !data.is_empty()
+        {
+            seen.blocks.push((block, data.to_vec()));
+        }
+        drop(seen);
+        let reply = self.inner.control(now, setup, data)?;
+        if cut == Some(Cut::After(n)) { Err(Stop::Unplugged) } else { Ok(reply) }
+    }
+
+    fn transfer(&mut self, now: Moment, transfer: Transfer<'_>) -> Result<Reply, Stop> {
+        self.inner.transfer(now, transfer)
+    }
+
+    fn tick(&mut self, now: Moment) -> Result<Then, Stop> {
+        self.inner.tick(now)
+    }
+
+    fn wakes_at(&self) -> Option<Moment> {
+        self.inner.wakes_at()
+    }
+}
