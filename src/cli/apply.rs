@@ -115,7 +115,7 @@ pub(super) fn prepare(
     given: &Given,
     person: &AtTerminal,
 ) -> Result<Vec<Result<(Met, Resolved)>>> {
-    let identity = prepared.profile().identity_setting.as_deref();
+    let identity = prepared.profile().identity.setting.as_deref();
     let units = bench::meet_all(cx, display, bays, identity, |met| {
         let label = met.label();
         station::suit(prepared, given, met, &mut |prompt| bench::ask(person, cx, &label, prompt))

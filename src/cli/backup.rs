@@ -74,7 +74,7 @@ impl BackupCommand {
         }
         let prepared = bench::load(self.profile.as_deref())?;
         let office = cx.office()?;
-        let identity = prepared.as_ref().and_then(|prepared| prepared.profile().identity_setting.as_deref());
+        let identity = prepared.as_ref().and_then(|prepared| prepared.profile().identity.setting.as_deref());
         let work = Single {
             device: &self.device,
             record: self.record,

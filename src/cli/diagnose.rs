@@ -47,7 +47,7 @@ impl Diagnose {
     pub(super) fn run(self, cx: &Context) -> Outcome {
         let prepared = bench::load(self.profile.as_deref())?;
         let office = cx.office()?;
-        let identity = prepared.as_ref().and_then(|prepared| prepared.profile().identity_setting.as_deref());
+        let identity = prepared.as_ref().and_then(|prepared| prepared.profile().identity.setting.as_deref());
         let work = Single {
             device: &self.device,
             record: self.record,

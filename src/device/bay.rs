@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Departure, Driver, Op, Unit};
+use super::{Departure, Driver, Known, Op};
 use crate::error::Result;
 
 /// A bay's number on its station, from 1.
@@ -18,8 +18,8 @@ impl fmt::Display for BayId {
     }
 }
 
-/// How a unit was known again after it had left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a unit was known again after it had left; a later one proves less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
     /// Its chip's unique id is the same.
@@ -40,12 +40,23 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What was seen of a bay's ports while its unit was away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// The unit left as it was told to, and one came: as far as the ports tell.
+    Kept,
+    /// Something came and left again before this came: where nothing else proves it, it may be another unit.
+    Lost,
+}
+
 /// A unit that came back, and how it was known.
 pub struct Returned {
     /// The driver of its new mode.
     pub driver: Box<dyn Driver>,
     /// How it was known again.
     pub proof: Proof,
+    /// What the port saw meanwhile.
+    pub continuity: Continuity,
 }
 
 /// A physical place for one unit. A run holds the bay, not the driver.
@@ -62,9 +73,10 @@ pub trait Bay: Send {
     /// `gone` when nothing is there, `busy`, `not-permitted`, or `timed-out` when nothing answers.
     fn open(&mut self, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
 
-    /// Waits for `unit` to come back after a departure that was commanded, and opens it.
+    /// Waits for the unit that is `known` to come back after a departure that was commanded, and opens it. Asks, and
+    /// writes nothing: whether the proof is enough is for the caller to say.
     ///
     /// # Errors
     /// `timed-out` when nothing comes back in time, `mismatch` when another unit does.
-    fn wait(&mut self, unit: &Unit, departure: &Departure, op: &mut Op<'_>) -> Result<Returned>;
+    fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned>;
 }

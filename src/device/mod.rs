@@ -3,6 +3,7 @@
 mod bay;
 mod capability;
 mod content;
+mod known;
 mod level;
 mod mode;
 mod op;
@@ -10,12 +11,13 @@ mod signature;
 mod text;
 mod unit;
 
-pub use bay::{Bay, BayId, Proof, Returned};
+pub use bay::{Bay, BayId, Continuity, Proof, Returned};
 pub use capability::{
     Activate, Capability, Console, ConsoleReply, Diagnosis, Diagnostics, Driver, FileStat, Files, Firmware,
     ImageIdentity, Measurement, Power, Settings, SlotState, Tells, Upload, Written,
 };
 pub use content::Content;
+pub use known::{Known, another};
 pub use level::Level;
 pub use mode::{Departure, Mode, ModeSpec, Offer};
 pub use op::{Cancel, Op, Progress};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::Match;
-use super::model::{Answer, Limit, Once, Place};
+use super::model::{Answer, Identity, Limit, Once, Place};
 use super::node::Node;
 use super::source::At;
 use super::template::{Text, When};
@@ -25,8 +25,8 @@ pub struct Profile {
     pub link: LinkOptions,
     /// The least level of every step that names none.
     pub verify: Level,
-    /// The settings key that holds the serial number of a unit without one of its own.
-    pub identity_setting: Option<String>,
+    /// By what a unit is known.
+    pub identity: Identity,
     /// The values that differ from unit to unit.
     pub inputs: BTreeMap<String, Input>,
     pub(super) artifacts: BTreeMap<String, ArtifactSpec>,

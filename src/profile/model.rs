@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Activate, Content, Level, Mode};
+use crate::device::{Activate, Content, Level, Mode, Proof};
 use crate::digest::Digest;
 
 /// Which profile, exactly.
@@ -28,8 +28,8 @@ pub struct Resolved {
     pub profile: ProfileRef,
     /// The variant that fitted.
     pub variant: Option<String>,
-    /// The settings key under which a unit without a serial number of its own keeps one.
-    pub identity_setting: Option<String>,
+    /// By what the unit is known.
+    pub identity: Identity,
     /// What must be true afterwards, in order.
     pub steps: Vec<Step>,
 }
@@ -43,7 +43,22 @@ impl Resolved {
         let digest = Digest::sha256(what.as_bytes()).to_string();
         let profile =
             ProfileRef { name: format!("({command})"), version: env!("CARGO_PKG_VERSION").to_owned(), digest };
-        Resolved { profile, variant: None, identity_setting: None, steps }
+        Resolved { profile, variant: None, identity: Identity::default(), steps }
+    }
+}
+
+/// By what a unit is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The settings key under which a unit without a serial number of its own keeps one.
+    pub setting: Option<String>,
+    /// What it takes, at the least, for a unit that came back to be the one that left.
+    pub proof: Proof,
+}
+
+impl Default for Identity {
+    fn default() -> Identity {
+        Identity { setting: None, proof: Proof::Port }
     }
 }
 

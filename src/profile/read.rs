@@ -5,10 +5,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::document::{ArtifactSpec, From, Input, LinkOptions, Profile, Variant};
 use super::facts::{Entries, FIELDS, Match};
+use super::model::Identity;
 use super::node::{Node, Value};
 use super::read_step::read_steps;
 use super::template::{Scope, check_name};
-use crate::device::{Level, Mode};
+use crate::device::{Level, Mode, Proof};
 use crate::error::Result;
 
 /// The keys of a profile.
@@ -31,7 +32,9 @@ pub const MATCH: [&str; 6] = ["model", "hardware", "serial", "driver", "usb", "m
 /// The keys of `link`.
 pub const LINK: [&str; 4] = ["baud", "flow", "dtr", "rts"];
 /// The keys of `identity`.
-pub const IDENTITY: [&str; 1] = ["settings"];
+pub const IDENTITY: [&str; 2] = ["settings", "proof"];
+/// How a unit may be known again, by name.
+pub const PROOFS: [(&str, Proof); 3] = [("hwid", Proof::Hwid), ("serial", Proof::Serial), ("port", Proof::Port)];
 /// The keys of an artifact.
 pub const ARTIFACT: [&str; 2] = ["file", "sha256"];
 /// The keys of a variant.
@@ -72,7 +75,7 @@ pub fn read(document: &Node) -> Result<Profile> {
         matches: read_match(top.need("match")?)?,
         link: top.get("link").map(read_link).transpose()?.unwrap_or_default(),
         verify: top.get("verify").map(|n| n.choice("`verify`", &LEVELS)).transpose()?.unwrap_or(Level::Digest),
-        identity_setting: top.get("identity").map(read_identity).transpose()?,
+        identity: top.get("identity").map(read_identity).transpose()?.unwrap_or_default(),
         variants: read_variants(top.get("variants"), &artifacts)?,
         steps: read_steps(top.need("steps")?, &scope, &artifacts)?,
         name,
@@ -185,8 +188,14 @@ pub(crate) fn read_link(node: &Node) -> Result<LinkOptions> {
     })
 }
 
-fn read_identity(node: &Node) -> Result<String> {
-    short(node.fields("`identity`", &IDENTITY)?.need("settings")?, "`identity.settings`")
+fn read_identity(node: &Node) -> Result<Identity> {
+    let fields = node.fields("`identity`", &IDENTITY)?;
+    let setting = fields.get("settings").map(|n| short(n, "`identity.settings`")).transpose()?;
+    let proof = fields.get("proof").map(|n| n.choice("`identity.proof`", &PROOFS)).transpose()?;
+    if setting.is_none() && proof.is_none() {
+        return Err(node.at.error("`identity` lacks its `settings` or its `proof`"));
+    }
+    Ok(Identity { setting, proof: proof.unwrap_or(Proof::Port) })
 }
 
 fn read_inputs(node: Option<&Node>) -> Result<BTreeMap<String, Input>> {

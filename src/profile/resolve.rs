@@ -35,7 +35,7 @@ impl Prepared {
         Ok(Resolved {
             profile: self.reference().clone(),
             variant: variant.map(str::to_owned),
-            identity_setting: self.profile().identity_setting.clone(),
+            identity: self.profile().identity.clone(),
             steps,
         })
     }

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::model::{Answer, Limit, Once};
 use super::read_step::KINDS;
-use crate::device::{Activate, Level, Mode};
+use crate::device::{Activate, Level, Mode, Proof};
 
 /// The JSON Schema (draft 2020-12) of a profile.
 #[must_use]
@@ -89,7 +89,7 @@ struct Profile {
     link: Option<Link>,
     /// The least level of evidence for every step (default: digest).
     verify: Option<Level>,
-    /// Where a unit without a serial number of its own keeps one.
+    /// By what a unit is known: where one without a serial number of its own keeps one, and how sure it must be.
     identity: Option<Identity>,
     /// The values that differ from unit to unit.
     inputs: Option<BTreeMap<String, Input>>,
@@ -179,7 +179,9 @@ enum Line {
 #[schemars(deny_unknown_fields)]
 struct Identity {
     /// The settings key that holds the serial number.
-    settings: String,
+    settings: Option<String>,
+    /// What a unit must show, at the least, to be known again after a restart (default: port).
+    proof: Option<Proof>,
 }
 
 /// A value that differs from unit to unit, and where it comes from. `--input NAME=VALUE` wins over all of these.

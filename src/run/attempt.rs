@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use super::away::check_identity;
 use super::event::EventKind;
 use super::keep::Station;
 use super::observer::Observer;
-use super::report::{Report, Return, StepOutcome, StepResult};
+use super::report::{Report, StepOutcome, StepResult};
 use super::start::{Past, unit_label};
 use super::{Desk, Order};
-use crate::device::{Bay, Cancel, Departure, Driver, Op, Proof, Unit, UnitText};
+use crate::device::{Bay, Cancel, Driver, Known, Op, Unit, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
 use crate::profile::model::Step;
 use crate::steps::{Action, Bench};
 
 /// How long an uncommanded question to the unit may take in all, such as reading its serial number.
-const SMALL_TALK: Duration = Duration::from_secs(10);
+pub(super) const SMALL_TALK: Duration = Duration::from_secs(10);
 
 pub(super) struct Run<'a> {
     pub(super) bay: &'a mut dyn Bay,
@@ -25,6 +26,10 @@ pub(super) struct Run<'a> {
     pub(super) desk: Desk<'a>,
     pub(super) observer: Observer<'a>,
     pub(super) report: Report,
+    /// What the unit has shown of who it is.
+    pub(super) known: Known,
+    /// The serial number that it keeps where the profile's `identity` says.
+    pub(super) kept: Option<UnitText>,
     /// The unit restarted since the plan was made: what was seen then may be past.
     pub(super) restarted: bool,
 }
@@ -39,7 +44,10 @@ impl<'a> Run<'a> {
         report: Report,
     ) -> Run<'a> {
         let unit = driver.unit().clone();
-        Run { bay, driver: Some(driver), unit, order, desk, observer, report, restarted: false }
+        let known = Known::of(&unit);
+        let has_own = unit.serial.is_some() || order.resolved.identity.setting.is_none();
+        let kept = order.serial.clone().filter(|_| !has_own);
+        Run { bay, driver: Some(driver), unit, known, kept, order, desk, observer, report, restarted: false }
     }
 
     /// Plans, and asks for what must be meant. Nothing is written before it returns.
@@ -48,6 +56,7 @@ impl<'a> Run<'a> {
         let past = Past { desk: self.desk, order: self.order, serial, hwid };
         let resolved = &self.order.resolved;
         let modes = self.order.modes;
+        check_identity(self.order, &self.unit)?;
         let plan = self.with_driver(None, None, self.desk.cancel, |driver, bench| {
             plan::make(resolved, driver, modes, &past, bench)
         })?;
@@ -126,39 +135,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The serial number that the unit keeps where the profile's `identity` says.
-    fn kept_serial(&mut self) -> Result<Option<UnitText>> {
-        let Some(key) = self.order.resolved.identity_setting.clone() else { return Ok(None) };
-        let cancel = Cancel::default();
-        let value = self.with_driver(None, Some(SMALL_TALK), &cancel, |driver, bench| match driver.settings() {
-            Some(settings) => settings.read(&key, bench.op),
-            None => Ok(None),
-        })?;
-        Ok(value.and_then(|value| UnitText::padded(&value)))
-    }
-
-    /// The unit's serial number is known, or was changed by this run.
-    pub(super) fn know(&mut self, serial: Option<UnitText>) {
-        if serial.is_some() {
-            self.report.serial = serial;
-            self.observer.know(&self.report);
-        }
-    }
-
-    /// How the unit that came back is known, when its driver knew it by nothing but the port.
-    fn recognise(&mut self, proof: Proof) -> Result<Proof> {
-        let Some(before) = self.report.serial.clone().filter(|_| proof == Proof::Port) else { return Ok(proof) };
-        match self.kept_serial()? {
-            Some(after) if after == before => Ok(Proof::Serial),
-            Some(after) => Err(Error::new(
-                Kind::Mismatch,
-                format!("another unit came back: its serial number is {after}, and was {before}"),
-            )
-            .next("put the first unit back and run the same again")),
-            None => Ok(proof),
-        }
-    }
-
     fn refresh_firmware(&mut self) {
         let wrote =
             self.report.steps.iter().any(|step| step.kind == "firmware" && step.outcome != StepOutcome::Skipped);
@@ -204,29 +180,6 @@ impl<'a> Run<'a> {
         op.deadline = within.map(|within| self.desk.clock.now() + within);
         let mut bench = Bench { op: &mut op, person: self.desk.person, keep: &keep, bay: self.report.bay, unit };
         act(driver, &mut bench)
-    }
-
-    /// Waits for the unit to come back, and opens what it has become.
-    pub(super) fn away(&mut self, departure: &Departure, cancel: &Cancel) -> Result<()> {
-        // The link must be free before the bay is watched: a node that we hold does not come back.
-        self.driver = None;
-        self.restarted = true;
-        let mut quiet = |_| {};
-        let mut op = Op::new(self.desk.clock, cancel, &mut quiet);
-        let returned = self
-            .bay
-            .wait(&self.unit, departure, &mut op)
-            .map_err(|error| error.while_doing(format!("waiting for the unit {}", departure.why)))?;
-        self.unit = returned.driver.unit().clone();
-        self.driver = Some(returned.driver);
-        self.report.mode = Some(self.unit.mode);
-        self.report.firmware.clone_from(&self.unit.firmware);
-        let proof = self.recognise(returned.proof)?;
-        self.report.returns.push(Return { mode: self.unit.mode, proof });
-        let mut event = self.observer.event(EventKind::ModeChanged);
-        event.mode = Some(self.unit.mode);
-        event.proof = Some(proof);
-        self.observer.tell(&event)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A run owns one thread and holds the bay; drivers come and go with the unit's modes.
 
 mod attempt;
+mod away;
 pub mod event;
 mod keep;
 mod observer;

@@ -26,6 +26,7 @@ pub fn plan(address: &str, driver: &mut dyn Driver, order: &Order, desk: Desk<'_
     let mut op = Op::new(desk.clock, desk.cancel, &mut quiet);
     let past = Past { desk, order, serial: serial.clone(), hwid: driver.unit().hwid.clone() };
     let unit = unit_label(serial.as_ref(), address);
+    super::away::check_identity(order, driver.unit())?;
     let mut bench = Bench { op: &mut op, person: desk.person, keep: &keep, bay: None, unit };
     plan::make(&order.resolved, driver, order.modes, &past, &mut bench)
 }

@@ -68,7 +68,7 @@ impl Run<'_> {
         };
         let milliseconds = self.desk.clock.now().saturating_since(began).as_millis();
         if outcome.is_ok() {
-            let named = named_by(step, self.order.resolved.identity_setting.as_deref());
+            let named = named_by(step, self.order.resolved.identity.setting.as_deref());
             self.know(named);
         }
         let result = result(step, gathered, &outcome, u64::from(tries), milliseconds);

@@ -20,6 +20,8 @@ pub(super) struct Script {
     /// `Ok`: a unit with this serial number (empty: it shows none); `timed-out`: the port opens, nothing answers.
     lines: Mutex<VecDeque<std::result::Result<&'static str, Kind>>>,
     pub(super) places: Vec<Found>,
+    /// What is plugged in instead of `places`, from each of these times since the clock's start on.
+    pub(super) scenes: Vec<(Duration, Vec<Found>)>,
     pub(super) map: Map,
     pub(super) opened: Mutex<Vec<Address>>,
     /// What is plugged in and out while somebody watches: at each of these times since the clock's start.
@@ -32,6 +34,7 @@ impl Script {
             clock: Arc::new(ManualClock::new()),
             lines: Mutex::new(lines.iter().copied().collect()),
             places: Vec::new(),
+            scenes: Vec::new(),
             map: Map::default(),
             opened: Mutex::new(Vec::new()),
             changes: Vec::new(),
@@ -57,7 +60,9 @@ impl World for Script {
     }
 
     fn places(&self) -> Vec<Found> {
-        let mut places = self.places.clone();
+        let now = self.clock.now().since_start();
+        let scene = self.scenes.iter().rev().find(|(at, _)| *at <= now);
+        let mut places = scene.map_or(&self.places, |(_, scene)| scene).clone();
         self.map.fill(&mut places);
         places
     }

@@ -43,6 +43,9 @@ pub fn meet(mut bay: PortBay, identity: Option<&str>, op: &mut Op<'_>) -> Result
             Err(error) => return Err(error.while_doing(format!("reading the unit's serial number from {key}"))),
         };
     }
+    if let (None, None, Some(serial)) = (&facts.serial, identity, bay.usb_serial()) {
+        facts.serial = Some(serial.untrusted().to_owned());
+    }
     let Some(protocol) = bay.protocol(driver.unit().driver) else {
         return Err(Error::new(Kind::Unsupported, "the unit's driver is not registered"));
     };

@@ -40,7 +40,7 @@ fn the_whole_format_resolves() {
     assert_eq!(prepared.fits(&thermostat()), Fit::Yes);
     let inputs = inputs(&prepared);
     let resolved = prepared.resolve(&thermostat(), &inputs).unwrap();
-    assert_eq!((resolved.variant.as_deref(), resolved.identity_setting.as_deref()), (None, Some("prov/serial")));
+    assert_eq!((resolved.variant.as_deref(), resolved.identity.setting.as_deref()), (None, Some("prov/serial")));
     let names: Vec<&str> = resolved.steps.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(
         names,

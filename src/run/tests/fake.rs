@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::device::{
-    Activate, Bay, BayId, Capability, Content, Departure, Driver, FileStat, Files, Firmware, ImageIdentity, Level,
-    Mode, ModeSpec, Offer, Op, Power, Proof, Returned, Settings, SlotState, Unit, Upload, Written,
+    Activate, Bay, BayId, Capability, Content, Continuity, Departure, Driver, FileStat, Files, Firmware, ImageIdentity,
+    Known, Level, Mode, ModeSpec, Offer, Op, Power, Proof, Returned, Settings, SlotState, Unit, Upload, Written,
 };
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -42,7 +42,15 @@ pub const MODES: &[ModeSpec] = &[];
 
 pub struct FakeBay {
     pub state: Shared,
-    pub returns_as: Option<&'static str>,
+    pub returns: Returns,
+}
+
+/// What comes back after a restart.
+#[derive(Clone, Copy)]
+pub struct Returns {
+    pub serial: &'static str,
+    pub proof: Proof,
+    pub continuity: Continuity,
 }
 
 pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
@@ -50,7 +58,7 @@ pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
     let unit = Unit {
         driver: "fake",
         mode: Mode::Application,
-        serial: Some(serial.into()),
+        serial: (!serial.is_empty()).then(|| serial.into()),
         hwid: None,
         model: Some("fake".into()),
         hardware: None,
@@ -81,11 +89,9 @@ impl Bay for FakeBay {
         Ok(driver(&self.state, "F1"))
     }
 
-    fn wait(&mut self, _: &Unit, _: &Departure, _: &mut Op<'_>) -> Result<Returned> {
-        match self.returns_as {
-            Some(serial) => Ok(Returned { driver: driver(&self.state, serial), proof: Proof::Serial }),
-            None => Err(Error::new(Kind::TimedOut, "nothing came back")),
-        }
+    fn wait(&mut self, _: &Known, _: &Departure, _: &mut Op<'_>) -> Result<Returned> {
+        let Returns { serial, proof, continuity } = self.returns;
+        Ok(Returned { driver: driver(&self.state, serial), proof, continuity })
     }
 }
 

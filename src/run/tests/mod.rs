@@ -1,5 +1,6 @@
 //! The engine against a unit in memory: outcomes, levels, order, evidence.
 
+mod away;
 mod fake;
 
 use std::collections::BTreeMap;
@@ -13,15 +14,16 @@ use super::person::{Consent, Person, Question};
 use super::report::{Outcome, Report, StepOutcome};
 use super::{Desk, Order, execute};
 use crate::clock::ManualClock;
-use crate::device::{Activate, Cancel, Level, Mode};
+use crate::device::{Activate, Cancel, Continuity, Level, Mode, Proof};
 use crate::error::{Kind, Result};
 use crate::home::Home;
 use crate::ledger::{Ledger, RecordKind};
 use crate::profile::model::{
-    Answer, AskStep, BackupStep, Body, FilesStep, FirmwareStep, Once, Payload, RebootStep, Resolved, SettingsStep, Step,
+    Answer, AskStep, BackupStep, Body, FilesStep, FirmwareStep, Identity, Once, Payload, RebootStep, Resolved,
+    SettingsStep, Step,
 };
 use crate::vault::Vault;
-use fake::{FakeBay, Shared, State};
+use fake::{FakeBay, Returns, Shared, State};
 
 struct Says(bool);
 
@@ -43,6 +45,10 @@ struct Station {
     cancel: Cancel,
     events: Arc<Mutex<Vec<Event>>>,
     consents: bool,
+    identity: Identity,
+    returns: Returns,
+    /// The serial number that the unit shows, and the one that it keeps in a setting.
+    starts_as: (&'static str, Option<&'static str>),
 }
 
 impl Station {
@@ -61,6 +67,9 @@ impl Station {
             cancel: Cancel::default(),
             events: Arc::default(),
             consents: true,
+            identity: Identity::default(),
+            returns: Returns { serial: "F1", proof: Proof::Serial, continuity: Continuity::Kept },
+            starts_as: ("F1", None),
         }
     }
 
@@ -93,15 +102,16 @@ impl Station {
             kind: RecordKind::Run,
             run: Uuid::new_v4(),
             resolved: Resolved::single("test", "test", steps),
-            serial: None,
+            serial: self.starts_as.1.map(Into::into),
             modes: fake::MODES,
             tags: BTreeMap::new(),
             batch: None,
             operator: None,
             accept_omitted: Vec::new(),
         };
-        let mut bay = FakeBay { state: Arc::clone(&self.state), returns_as: Some("F1") };
-        execute(&mut bay, fake::driver(&self.state, "F1"), &order, desk)
+        let order = Order { resolved: Resolved { identity: self.identity.clone(), ..order.resolved }, ..order };
+        let mut bay = FakeBay { state: Arc::clone(&self.state), returns: self.returns };
+        execute(&mut bay, fake::driver(&self.state, self.starts_as.0), &order, desk)
     }
 
     fn run(&self, steps: Vec<Step>) -> Report {

@@ -1,0 +1,273 @@
+//! A bay as a run holds it: opens whatever unit is there, and waits for it when it was told to leave.
+
+mod come_back;
+mod plugged;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::resolve::on_usb_port;
+use super::{Target, World};
+use crate::detect::Found;
+use crate::device::{Bay, BayId, Departure, Driver, Known, Op, Returned, UnitText};
+use crate::drivers::Protocol;
+use crate::error::{Error, Kind, Result};
+use crate::link::{Address, Opened};
+use plugged::Plugged;
+
+/// The place of one unit: a port, or the ports of a bay of the map.
+pub struct PortBay {
+    target: Target,
+    address: String,
+    /// As `-d` named it.
+    named: Option<String>,
+    world: Arc<dyn World>,
+    /// The device that was opened last.
+    held: Option<Plugged>,
+    /// What else was in the bay when it was first opened: no unit that comes back.
+    others: BTreeSet<Plugged>,
+    /// The serial number in the unit's own USB descriptor, by the USB id that it showed with it.
+    shown: BTreeMap<String, UnitText>,
+}
+
+/// What is in the bay now.
+struct There {
+    address: Address,
+    /// The driver that its USB identity names.
+    driver: Option<&'static str>,
+    /// Which device it is, when it hangs on USB.
+    plugged: Option<Plugged>,
+    /// Its USB id and the serial number that goes with it, when it is the unit itself that hangs on USB.
+    shows: Option<(String, UnitText)>,
+    /// Other devices show the same serial number.
+    has_clones: bool,
+    /// The kernel should make a serial port of it, and has not yet.
+    port_should_come: bool,
+}
+
+impl PortBay {
+    /// The bay at `target`. Nothing is opened yet.
+    #[must_use]
+    pub fn new(target: Target, world: Arc<dyn World>) -> PortBay {
+        PortBay {
+            address: target.address.to_string(),
+            target,
+            named: None,
+            world,
+            held: None,
+            others: BTreeSet::new(),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// The same, and how a person named it.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> PortBay {
+        self.named = Some(name.to_owned());
+        self
+    }
+
+    /// What tells its port from others, however it was named.
+    #[must_use]
+    pub fn port(&self) -> String {
+        match &self.target.address {
+            Address::Tty(path) => format!("tty:{}", path.canonicalize().unwrap_or_else(|_| path.clone()).display()),
+            address => address.to_string(),
+        }
+    }
+
+    /// How a person named it.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        self.named.as_deref()
+    }
+
+    /// The same, spoken to by `driver` unless one is forced already.
+    #[must_use]
+    pub fn with_driver(mut self, driver: Option<&str>) -> PortBay {
+        self.target.driver = self.target.driver.take().or(driver.map(str::to_owned));
+        self
+    }
+
+    /// The USB id of its port, `vvvv:pppp`.
+    #[must_use]
+    pub fn usb_id(&self) -> Option<&str> {
+        self.target.usb_id.as_deref()
+    }
+
+    /// The protocol that speaks to the unit here, by name.
+    #[must_use]
+    pub fn protocol(&self, driver: &str) -> Option<&'static dyn Protocol> {
+        self.world.protocols().iter().find(|protocol| protocol.name() == driver).copied()
+    }
+
+    /// The serial number in the unit's own USB descriptor, once it was opened.
+    pub(super) fn usb_serial(&self) -> Option<&UnitText> {
+        self.shown.values().next()
+    }
+
+    /// What is in the bay now. What hangs on USB is looked up where it hangs, because the kernel deals names out anew:
+    /// another board may have got this one's. A path that was named stays the address while it leads there.
+    fn look(&self) -> Result<There> {
+        let bay = self.target.bay.as_deref();
+        if self.target.usb.is_none() && bay.is_none_or(|bay| bay.ports.is_empty()) {
+            let address = self.target.address.clone();
+            let (plugged, shows) = (None, None);
+            return Ok(There { address, driver: None, plugged, shows, has_clones: false, port_should_come: false });
+        }
+        let places = self.world.places();
+        let is_here = |found: &&Found| {
+            bay.is_some_and(|bay| bay.holds(found)) || (self.target.usb.is_some() && usb_port(found) == self.target.usb)
+        };
+        let here: BTreeSet<Plugged> = places.iter().filter(is_here).filter_map(Plugged::of).collect();
+        let mut here = here.difference(&self.others);
+        let device = match (here.next(), here.next()) {
+            (None, _) => return Err(Error::absent(format!("nothing is {} now", self.place()))),
+            (Some(device), None) => device,
+            (Some(one), Some(two)) => {
+                let kept = [one, two].into_iter().find(|device| Some(device.port()) == self.target.usb.as_deref());
+                kept.ok_or_else(|| {
+                    let (one, two) = (one.port(), two.port());
+                    let sentence = format!("two units are {}: usb:{one} and usb:{two}", self.place());
+                    Error::new(Kind::Busy, sentence).next("take one out")
+                })?
+            }
+        };
+        let ports: Vec<&Found> = on_usb_port(device.port(), &places).collect();
+        // In another mode a board may show fewer ports.
+        let Some(now) = ports.get(self.target.nth).or(ports.last()).copied() else {
+            return Err(Error::absent(format!("nothing is {} now", self.place())));
+        };
+        let address = match (&self.target.address, now.path()) {
+            (Address::Tty(path), Some(real)) if path.canonicalize().is_ok_and(|path| path == real) => {
+                self.target.address.clone()
+            }
+            _ => now.address.parse()?,
+        };
+        let usb = now.usb.as_ref();
+        let shares = |found: &Found| usb_port(found) != usb_port(now) && usb_serial(found) == usb_serial(now);
+        Ok(There {
+            address,
+            driver: now.driver,
+            plugged: Plugged::of(now),
+            // What an adapter shows says nothing of the unit behind it.
+            shows: now.driver.and(usb).and_then(|usb| Some((usb.id.clone(), usb.serial.clone()?))),
+            has_clones: usb_serial(now).is_some() && places.iter().any(shares),
+            port_should_come: now.port_should_come,
+        })
+    }
+
+    /// What else is in the bay.
+    fn neighbours(&self, own: Option<&Plugged>) -> BTreeSet<Plugged> {
+        let Some(bay) = self.target.bay.as_deref().filter(|_| own.is_some()) else { return BTreeSet::new() };
+        let places = self.world.places();
+        let here = places.iter().filter(|found| bay.holds(found)).filter_map(Plugged::of);
+        here.filter(|device| Some(device) != own).collect()
+    }
+
+    fn place(&self) -> String {
+        match (&self.target.bay, &self.target.usb) {
+            (Some(bay), _) => format!("in bay {}", bay.id),
+            (None, Some(usb)) => format!("on usb:{usb}"),
+            (None, None) => format!("at {}", self.address),
+        }
+    }
+
+    fn try_open(&self, there: &There, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let There { address, driver: known, .. } = there;
+        if there.port_should_come {
+            return Err(Error::absent(format!("what is {} has no serial port yet", self.place())));
+        }
+        let wanted = self.target.driver.as_deref().or(*known);
+        let mut silent = Vec::new();
+        for protocol in self.world.protocols() {
+            let is_spoken = match address {
+                Address::Usb(_) => protocol.over_usb().is_some(),
+                _ => protocol.over_stream().is_some(),
+            };
+            if !is_spoken || wanted.is_some_and(|driver| driver != protocol.name()) {
+                continue;
+            }
+            op.check()?;
+            match self.speak(*protocol, address, op) {
+                Ok(driver) => return Ok(driver),
+                // Not its language, perhaps: the next protocol may be understood.
+                Err(error)
+                    if matches!(error.kind(), Kind::TimedOut | Kind::Garbled | Kind::Unsupported)
+                        && !op.cancel.is_asked() =>
+                {
+                    tracing::debug!(protocol = protocol.name(), %error, "no answer");
+                    silent.push((protocol.name(), error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(nothing_answers(silent))
+    }
+
+    fn speak(&self, protocol: &dyn Protocol, address: &Address, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let (options, clock) = (&self.target.options, self.world.clock());
+        match self.world.open(address, &self.target.serial)? {
+            Opened::Stream(link) => match protocol.over_stream() {
+                Some(over) => over.open(link, options, clock, op),
+                None => Err(Error::new(Kind::Unsupported, format!("{} needs a USB device", protocol.name()))),
+            },
+            Opened::Usb(device) => match protocol.over_usb() {
+                Some(over) => over.open(device, options, clock, op),
+                None => Err(Error::new(Kind::Unsupported, format!("{} needs a serial port", protocol.name()))),
+            },
+        }
+    }
+}
+
+fn nothing_answers(mut silent: Vec<(&str, Error)>) -> Error {
+    let asked: Vec<&str> = silent.iter().map(|(name, _)| *name).collect();
+    let sentence = format!("no unit answers (asked: {})", asked.join(", "));
+    let error = Error::new(silent.last().map_or(Kind::Unsupported, |(_, error)| error.kind()), sentence);
+    let remedy = "check power, cable and baud rate (`-d tty:PORT,baud=N`), and that the unit's software speaks it";
+    match silent.pop() {
+        Some((_, cause)) => {
+            let remedy = cause.remedy().unwrap_or(remedy).to_owned();
+            error.because(cause).next(remedy)
+        }
+        None => error.next("name a driver that this version has"),
+    }
+}
+
+fn usb_port(found: &Found) -> Option<String> {
+    found.usb.as_ref().and_then(|usb| usb.port.clone())
+}
+
+fn usb_serial(found: &Found) -> Option<&UnitText> {
+    found.usb.as_ref().and_then(|usb| usb.serial.as_ref())
+}
+
+impl Bay for PortBay {
+    fn id(&self) -> Option<BayId> {
+        self.target.bay.as_ref().map(|bay| bay.id)
+    }
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn open(&mut self, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let there = self.look()?;
+        let driver = self.try_open(&there, op)?;
+        // Only while the device that was looked at is still the one that is there, is it the one that was opened.
+        let after = self.look()?;
+        if after.plugged != there.plugged {
+            return Err(Error::new(Kind::Gone, format!("what was {} left while it was asked who it is", self.place())));
+        }
+        self.others = self.neighbours(there.plugged.as_ref());
+        self.shown = there.shows.clone().into_iter().collect();
+        self.held = there.plugged;
+        Ok(driver)
+    }
+
+    fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
+        self.come_back(known, departure, op)
+    }
+}
