@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod dfu;
 mod smp;
 
 use crate::clock::Clock;
@@ -64,5 +65,5 @@ pub trait OverUsb {
 /// Every protocol that Hardwire drives.
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Protocol] {
-    &[&smp::Smp]
+    &[&smp::Smp, &dfu::Dfu]
 }

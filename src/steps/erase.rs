@@ -3,7 +3,7 @@
 use super::evidence::{Item, StepOutcome};
 use super::person::Consent;
 use super::{Bench, Effect, Observed, Stage, StepKind, lacking};
-use crate::device::{Capability, Driver, Level};
+use crate::device::{Capability, Driver, Level, Tells};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::EraseStep;
 
@@ -34,6 +34,9 @@ impl StepKind for EraseStep {
 
     fn observe(&self, driver: &mut dyn Driver, _: Level, bench: &mut Bench<'_, '_>) -> Result<Observed> {
         let firmware = driver.firmware().ok_or_else(|| lacking(Capability::Firmware))?;
+        if firmware.tells() == Tells::Nothing {
+            return Err(Error::new(Kind::Unsupported, "this unit shows nothing by which an erased slot could be told"));
+        }
         let slots = firmware.slots(bench.op)?;
         let image = slots.iter().find(|slot| slot.slot == self.slot).and_then(|slot| slot.hash.clone());
         let mut observed = Observed {

@@ -1,0 +1,449 @@
+//! A DFU unit in memory, brought from its application into its loader and back by a run.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod rig;
+
+use std::time::Duration;
+
+use firmware_stubs::dfu::{Detach, Factory, Fault, Firmware, Manifestation, Memory, Options, Slot, Upload};
+use hardwire::device::{Activate, Level, Mode, Offer};
+use hardwire::error::{Kind, Result};
+use hardwire::link::usb::fault::{Faults, Harm};
+use hardwire::profile::model::{Body, FirmwareStep, Payload, RebootStep, Step};
+use hardwire::run::report::{Outcome, Report, StepOutcome};
+use protocols::dfu::file::{ForDevice, Image, Segment, Suffix, append_suffix, encode_dfuse, encode_hex};
+use protocols::dfu::wire::{Layout, PollTimeout};
+use protocols::usb::Bcd;
+use rig::Rig;
+
+const FLASH: &str = "@Internal Flash  /0x08000000/16*001Kg";
+
+/// Firmware of some 8 KiB that runs.
+fn app() -> Vec<u8> {
+    let body: Vec<u8> = (0..8000_u32).map(|n| (n * 7 + n / 251) as u8).collect();
+    Firmware::build(Bcd(0x0207), &body)
+}
+
+fn sha256(image: &[u8]) -> String {
+    hardwire::digest::Digest::sha256(image).to_string()
+}
+
+fn firmware(file: &[u8], activate: Activate, verify: Level) -> Step {
+    let image = Payload::new(file.to_vec(), false);
+    let body = FirmwareStep { artifact: "app".to_owned(), image, slot: None, activate };
+    Step::plain("app", Body::Firmware(body), verify)
+}
+
+fn confirmed(file: &[u8]) -> Vec<Step> {
+    vec![firmware(file, Activate::Confirm, Level::Digest)]
+}
+
+fn plain(options: &mut Options) {
+    options.transfer_size = 512;
+}
+
+fn dfuse(options: &mut Options) {
+    options.transfer_size = 512;
+    options.memory = Memory::Addressed(vec![Layout::parse(FLASH).unwrap()]);
+}
+
+fn tolerant(options: &mut Options) {
+    plain(options);
+    options.manifestation = Manifestation::Tolerant;
+}
+
+fn by_reset(options: &mut Options) {
+    plain(options);
+    options.manifestation = Manifestation::AwaitsReset;
+    options.detach = Detach::AtReset;
+}
+
+/// What makes a unit one of its kind.
+type Adjust = fn(&mut Options);
+
+const KINDS: [(&str, Adjust); 4] = [("plain", plain), ("dfuse", dfuse), ("tolerant", tolerant), ("by reset", by_reset)];
+
+fn kind(result: Result<Report>) -> Kind {
+    result.expect_err("it is refused").kind()
+}
+
+fn failed(report: &Report) -> String {
+    report.error.as_ref().map(|error| format!("{error:?}")).unwrap_or_default()
+}
+
+#[test]
+fn a_run_crosses_into_the_loader_and_back_and_writes_nothing_the_second_time() {
+    for (name, adjust) in KINDS {
+        let rig = Rig::new(adjust);
+        let old = rig.running().unwrap();
+        let report = rig.run(confirmed(&app())).unwrap();
+        assert_eq!(report.outcome, Outcome::Pass, "{name}: {}", failed(&report));
+        assert_eq!((report.level, report.mode), (Some(Level::Readback), Some(Mode::Application)), "{name}");
+        let step = &report.steps[0];
+        assert_eq!((step.outcome, step.sent), (StepOutcome::Done, app().len() as u64), "{name}");
+        assert_eq!(step.items[0].observed.as_deref(), Some(sha256(&app()).as_str()), "{name}");
+        assert_ne!(rig.running().unwrap(), old, "{name}");
+        assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}");
+        assert!(report.returns.len() >= 2, "{name}: {:?}", report.returns);
+        assert_eq!(report.firmware[0].version.as_ref().unwrap().untrusted(), "2.07", "{name}");
+
+        let again = rig.run(confirmed(&app())).unwrap();
+        assert_eq!((again.outcome, again.mode), (Outcome::Pass, Some(Mode::Application)), "{name}");
+        assert_eq!((again.steps[0].outcome, again.steps[0].sent), (StepOutcome::Already, 0), "{name}");
+        assert_eq!(rig.recorded(), ["pass", "pass"], "{name}");
+    }
+}
+
+#[test]
+fn a_blank_unit_in_its_loader_is_brought_to_life() {
+    for (name, adjust) in KINDS {
+        let rig = Rig::new(|options| {
+            adjust(options);
+            options.factory = Factory::Blank;
+        });
+        assert_eq!(rig.running(), None, "{name}");
+        let report = rig.run(confirmed(&app())).unwrap();
+        assert_eq!(report.outcome, Outcome::Pass, "{name}: {}", failed(&report));
+        assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_back_is_refused_unless_the_units_word_is_enough() {
+    let rig = Rig::new(|options| {
+        plain(options);
+        options.upload = Upload::Refused;
+    });
+    assert_eq!(kind(rig.run(confirmed(&app()))), Kind::Unsupported);
+    assert_eq!(rig.with(|driver, _| driver.unit().mode).unwrap(), Mode::Application, "it was not even detached");
+    let link = || vec![firmware(&app(), Activate::Confirm, Level::Link)];
+    for _ in 0..2 {
+        // What cannot be observed is written again.
+        let report = rig.run(link()).unwrap();
+        assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Link)), "{}", failed(&report));
+        assert_eq!(report.steps[0].outcome, StepOutcome::Done);
+    }
+    assert_eq!(rig.running().unwrap(), sha256(&app()));
+}
+
+#[test]
+fn firmware_that_does_not_start_is_no_pass() {
+    for (name, adjust) in KINDS {
+        let rig = Rig::new(adjust);
+        let mut broken = app();
+        broken[5000] ^= 1;
+        let report = rig.run(confirmed(&broken)).unwrap();
+        assert_ne!(report.outcome, Outcome::Pass, "{name}");
+        assert_eq!(rig.running(), None, "{name}");
+        let report = rig.run(confirmed(&app())).unwrap();
+        assert_eq!(report.outcome, Outcome::Pass, "{name}: {}", failed(&report));
+    }
+}
+
+#[test]
+fn files_of_every_format_lead_to_the_same_memory() {
+    let at = |address| Segment { address, bytes: app() };
+    let suffix = |vendor, product| Suffix {
+        for_device: ForDevice { vendor: Some(vendor), product: Some(product), release: None },
+        version: Bcd(0x0100),
+    };
+    let hex = encode_hex(&[at(Some(0x0800_0000))]).into_bytes();
+    let image = Image { segments: vec![at(Some(0x0800_0000))], alternate: Some(0), ..Image::default() };
+    let st = encode_dfuse(&[image], Suffix { version: Bcd(0x011a), ..suffix(0x1209, 0x0002) }).unwrap();
+    for (name, file, adjust) in [
+        ("raw", app(), dfuse as Adjust),
+        ("hex", hex.clone(), dfuse),
+        ("DfuSe", st.clone(), dfuse),
+        ("named as the application is", append_suffix(&app(), suffix(0x1209, 0x0001)), plain),
+        ("named as the loader is", append_suffix(&app(), suffix(0x1209, 0x0002)), plain),
+        ("hex without gaps", hex, plain),
+    ] {
+        let rig = Rig::new(adjust);
+        let report = rig.run(confirmed(&file)).unwrap();
+        assert_eq!(report.outcome, Outcome::Pass, "{name}: {}", failed(&report));
+        assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_for_the_unit_is_refused_before_a_byte_is_written() {
+    let at = |address| Segment { address: Some(address), bytes: app() };
+    let suffix = |vendor, product| Suffix {
+        for_device: ForDevice { vendor: Some(vendor), product: Some(product), release: None },
+        version: Bcd(0x0100),
+    };
+    let mut damaged = append_suffix(&app(), suffix(0x1209, 0x0002));
+    damaged[100] ^= 1;
+    let image = Image { segments: vec![at(0x0800_0000)], alternate: Some(3), ..Image::default() };
+    let elsewhere = encode_dfuse(&[image], Suffix { version: Bcd(0x011a), ..suffix(0x1209, 0x0002) }).unwrap();
+    for (name, file, adjust) in [
+        ("a damaged suffix", damaged, plain as Adjust),
+        ("another vendor", append_suffix(&app(), suffix(0x1d50, 0x0002)), plain),
+        ("another product", append_suffix(&app(), suffix(0x1209, 0x0777)), plain),
+        ("an ELF program", b"\x7fELF\x01\x01\x01".to_vec(), plain),
+        ("below the memory", encode_hex(&[at(0x0700_0000)]).into_bytes(), dfuse),
+        ("beyond the memory", encode_hex(&[at(0x0800_3000)]).into_bytes(), dfuse),
+        ("gaps without addresses", encode_hex(&[at(0), at(0x1_0000)]).into_bytes(), plain),
+        ("another alternate setting", elsewhere, dfuse),
+    ] {
+        for factory in [Factory::Firmware(Bcd(0x0100)), Factory::Blank] {
+            let rig = Rig::new(|options| {
+                adjust(options);
+                options.factory = factory;
+            });
+            let before = rig.running();
+            let error = match rig.run(confirmed(&file)) {
+                Err(error) => error.kind(),
+                Ok(report) => {
+                    assert_eq!(report.steps[0].sent, 0, "{name}");
+                    report.error.as_ref().unwrap().kind
+                }
+            };
+            assert_eq!(error, Kind::Invalid, "{name}");
+            assert_eq!(rig.running(), before, "{name}: the unit is as it was");
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_run_with_a_file_named_as_the_application_goes_on_when_the_ids_are_given() {
+    let suffix = Suffix {
+        for_device: ForDevice { vendor: Some(0x1209), product: Some(0x0001), release: None },
+        version: Bcd(0x0100),
+    };
+    let file = append_suffix(&app(), suffix);
+    let mut rig = Rig::new(|options| {
+        plain(options);
+        options.factory = Factory::Blank;
+    });
+    let error = rig.run(confirmed(&file)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.remedy().unwrap().contains("ids="), "{:?}", error.remedy());
+    rig.options.insert("ids".to_owned(), "1209:0001".to_owned());
+    assert_eq!(rig.run(confirmed(&file)).unwrap().outcome, Outcome::Pass);
+}
+
+#[test]
+fn slots_are_named_and_an_address_may_be_given() {
+    let rig = Rig::new(|options| {
+        plain(options);
+        let slot = |name: &str| Slot { name: name.to_owned(), size: 64 * 1024 };
+        options.memory = Memory::Slots(vec![slot("firmware"), slot("Boot Logo")]);
+    });
+    let mut step = firmware(b"a logo", Activate::Confirm, Level::Readback);
+    // Which slot is meant is not plain.
+    let report = rig.run(vec![step.clone()]).unwrap();
+    assert_eq!((report.outcome, report.steps[0].sent), (Outcome::Fail, 0));
+    assert_eq!(rig.with(|driver, _| driver.unit().mode).unwrap(), Mode::Application, "it was brought back");
+    if let Body::Firmware(body) = &mut step.body {
+        body.slot = Some("boot-logo".to_owned());
+    }
+    let report = rig.run(vec![step]).unwrap();
+    assert_eq!(report.outcome, Outcome::Pass, "{}", failed(&report));
+    assert_eq!(report.steps[0].items[0].path, "boot-logo");
+
+    let rig = Rig::new(dfuse);
+    let mut step = firmware(b"data", Activate::None, Level::Readback);
+    if let Body::Firmware(body) = &mut step.body {
+        body.slot = Some("internal-flash/0x08003000".to_owned());
+    }
+    let report = rig.run(vec![step]).unwrap();
+    assert_eq!((report.outcome, report.mode), (Outcome::Pass, Some(Mode::Application)), "{}", failed(&report));
+    let read = rig.run(vec![Step::plain("dfu", Body::Reboot(RebootStep { to: Mode::Dfu }), Level::Link)]).unwrap();
+    assert_eq!((read.outcome, read.mode), (Outcome::Pass, Some(Mode::Dfu)));
+    let held = rig.with(|driver, op| {
+        let mut bytes = Vec::new();
+        driver.firmware().unwrap().read("internal-flash", &mut bytes, op).unwrap();
+        bytes
+    });
+    assert_eq!(held.unwrap()[0x3000..0x3006], *b"data\xff\xff");
+}
+
+#[test]
+fn a_reboot_leads_into_the_loader_and_back() {
+    for (name, adjust) in KINDS {
+        let rig = Rig::new(adjust);
+        for mode in [Mode::Dfu, Mode::Application] {
+            let report = rig.run(vec![Step::plain("r", Body::Reboot(RebootStep { to: mode }), Level::Link)]).unwrap();
+            assert_eq!((report.outcome, report.mode), (Outcome::Pass, Some(mode)), "{name}: {}", failed(&report));
+        }
+    }
+}
+
+#[test]
+fn what_the_unit_offers_is_what_its_descriptors_say() {
+    let levels = |offers: &[Offer]| {
+        offers.iter().map(|offer| (offer.capability.to_string(), offer.levels.len())).collect::<Vec<_>>()
+    };
+    let rig = Rig::new(dfuse);
+    let unit = rig.with(|driver, _| driver.unit().clone()).unwrap();
+    assert_eq!((unit.mode, levels(&unit.offers)), (Mode::Application, vec![("power".to_owned(), 0)]));
+    assert_eq!(unit.firmware[0].version.as_ref().unwrap().untrusted(), "1.00");
+    let ahead = levels(&unit.ahead[&Mode::Dfu]);
+    assert_eq!(ahead, [("firmware".to_owned(), 2), ("backup".to_owned(), 0), ("power".to_owned(), 0)]);
+    let rig = Rig::new(|options| {
+        dfuse(options);
+        options.factory = Factory::Blank;
+        options.upload = Upload::Refused;
+    });
+    let unit = rig.with(|driver, _| driver.unit().clone()).unwrap();
+    assert_eq!((unit.mode, unit.firmware[0].slot.as_str()), (Mode::Dfu, "internal-flash"));
+    assert_eq!(levels(&unit.offers), [("firmware".to_owned(), 1), ("power".to_owned(), 0)]);
+}
+
+/// Cuts the cable at every control transfer of an apply: no false PASS, and the next run passes.
+fn cut_at_every_transfer(harm: Harm, adjust: Adjust) -> u64 {
+    for nth in 1.. {
+        let mut rig = Rig::new(adjust);
+        rig.faults = Faults::at(nth, harm);
+        let report = rig.run(confirmed(&app()));
+        let was_cut = rig.faults.is_cut();
+        let first = report.as_ref().map(|report| report.outcome).unwrap_or(Outcome::Error);
+        if !was_cut {
+            assert_eq!(first, Outcome::Pass, "transfer {nth} was not reached");
+            return nth - 1;
+        }
+        assert!(rig.elapsed() < Duration::from_secs(120), "transfer {nth}: {:?}", rig.elapsed());
+        rig.replug(adjust);
+        let again = rig.run(confirmed(&app())).unwrap();
+        assert_eq!(again.outcome, Outcome::Pass, "after a cut at {nth}: {}", failed(&again));
+        assert_eq!(rig.running().as_deref(), Some(sha256(&app()).as_str()), "after a cut at {nth}");
+        if first == Outcome::Pass {
+            assert_eq!(again.steps[0].sent, 0, "a false PASS at {nth}");
+        }
+    }
+    unreachable!("the loop ends when a transfer is not reached")
+}
+
+fn cut(harm: Harm, adjust: Adjust) {
+    let cuts = cut_at_every_transfer(harm, adjust);
+    println!("{harm:?}: {cuts} cuts");
+    assert!(cuts >= 50, "only {cuts} cuts");
+}
+
+#[test]
+fn the_cable_is_cut_before_every_control_transfer() {
+    cut(Harm::Cut, plain);
+}
+
+#[test]
+fn the_cable_is_cut_before_every_control_transfer_with_addresses() {
+    cut(Harm::Cut, dfuse);
+}
+
+#[test]
+fn the_cable_is_cut_before_every_control_transfer_of_a_unit_that_stays() {
+    cut(Harm::Cut, tolerant);
+}
+
+#[test]
+fn the_cable_is_cut_before_every_control_transfer_of_a_unit_that_wants_a_reset() {
+    cut(Harm::Cut, by_reset);
+}
+
+#[test]
+fn the_cable_is_cut_after_every_control_transfer() {
+    cut(Harm::CutAfter, plain);
+}
+
+#[test]
+fn the_cable_is_cut_after_every_control_transfer_with_addresses() {
+    cut(Harm::CutAfter, dfuse);
+}
+
+#[test]
+fn a_transfer_that_stalls_is_lost_or_bent_yields_no_false_pass() {
+    for (name, adjust) in KINDS {
+        for (first, harm) in [(1, Harm::Stall), (2, Harm::Lose), (3, Harm::Corrupt(0x04)), (4, Harm::Shorten)] {
+            for nth in (first..80).step_by(3) {
+                let mut rig = Rig::new(adjust);
+                rig.faults = Faults::at(nth, harm);
+                let passed = matches!(rig.run(confirmed(&app())), Ok(report) if report.outcome == Outcome::Pass);
+                if passed {
+                    assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}: a false PASS at {nth}, {harm:?}");
+                }
+                rig.replug(adjust);
+                let again = rig.run(confirmed(&app())).unwrap();
+                assert_eq!(again.outcome, Outcome::Pass, "{name}, {harm:?} at {nth}: {}", failed(&again));
+                assert!(!passed || again.steps[0].sent == 0, "{name}: a false PASS at {nth}, {harm:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_unit_that_does_wrong_is_never_passed_and_mends_when_it_stops() {
+    let faults = [
+        Fault::Stall(7),
+        Fault::Hang(7),
+        Fault::Short(7),
+        Fault::GarbageStatus(5),
+        Fault::UnplugControl(9),
+        Fault::UnplugAnswer(9),
+        Fault::UnplugByte(3000),
+        Fault::LieLength,
+        Fault::LoseByte(4000),
+        Fault::OtherSerial,
+        Fault::Stay(4),
+    ];
+    for (name, adjust) in KINDS {
+        for fault in faults {
+            let mut rig = Rig::new(|options| {
+                adjust(options);
+                options.faults = vec![fault];
+            });
+            if let Ok(report) = rig.run(confirmed(&app())) {
+                if report.outcome == Outcome::Pass {
+                    assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}, {fault}: a false PASS");
+                } else {
+                    assert!(report.error.is_some());
+                }
+            }
+            assert!(rig.elapsed() < Duration::from_secs(300), "{name}, {fault}: {:?}", rig.elapsed());
+            rig.replug(adjust);
+            let again = rig.run(confirmed(&app())).unwrap();
+            assert_eq!(again.outcome, Outcome::Pass, "{name}, after {fault}: {}", failed(&again));
+        }
+    }
+}
+
+#[test]
+fn a_unit_that_gives_back_what_it_was_sent_and_not_what_it_holds_does_not_start() {
+    let rig = Rig::new(|options| {
+        dfuse(options);
+        options.faults = vec![Fault::LieUpload, Fault::LoseByte(4000)];
+    });
+    // Reading back is fooled; that it does not come back as an application is not.
+    let report = rig.run(confirmed(&app())).unwrap();
+    assert_ne!(report.outcome, Outcome::Pass);
+}
+
+#[test]
+fn a_unit_that_comes_back_as_another_is_not_written() {
+    let rig = Rig::new(|options| {
+        plain(options);
+        options.faults = vec![Fault::OtherSerial];
+    });
+    let report = rig.run(confirmed(&app())).unwrap();
+    assert_eq!(report.error.as_ref().unwrap().kind, Kind::Mismatch);
+    assert_eq!(report.steps[0].sent, 0);
+    let rig = Rig::new(|options| {
+        plain(options);
+        options.faults = vec![Fault::NoSerial];
+    });
+    let report = rig.run(confirmed(&app())).unwrap();
+    assert_eq!(report.outcome, Outcome::Pass, "{}", failed(&report));
+}
+
+#[test]
+fn a_slow_unit_is_waited_for_as_it_asks() {
+    let rig = Rig::new(|options| {
+        plain(options);
+        options.poll_timeout = PollTimeout::from_millis(250);
+    });
+    let report = rig.run(confirmed(&app())).unwrap();
+    assert_eq!(report.outcome, Outcome::Pass, "{}", failed(&report));
+    let blocks = app().len().div_ceil(512) as u32;
+    assert!(rig.elapsed() >= Duration::from_millis(250) * blocks, "{:?}", rig.elapsed());
+    assert!(rig.elapsed() < Duration::from_millis(250) * (blocks + 12), "{:?}", rig.elapsed());
+}
