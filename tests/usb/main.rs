@@ -8,4 +8,5 @@ mod apply_smp;
 #[path = "../devices/support/mod.rs"]
 mod devices;
 mod smoke;
+mod stubs;
 mod support;

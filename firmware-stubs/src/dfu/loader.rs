@@ -187,7 +187,7 @@ impl Loader {
                     false => self.state = State::Idle,
                 }
             }
-            State::Manifest | State::ManifestWaitReset => return Err(refused()),
+            State::Manifest => return Err(refused()),
             _ => {}
         }
         let reply = StatusReply { status: self.status, poll_timeout: wait, state: self.state, string: 0 };
@@ -256,12 +256,10 @@ impl Loader {
             State::UploadIdle => false,
             _ => return Err(refused()),
         };
-        let limit = usize::from(options.transfer_size);
-        let too_long = room > limit && !options.has(Fault::LieLength);
-        if options.upload == Upload::Refused || too_long {
+        let times = if options.has(Fault::LieLength) { 2 } else { 1 };
+        if options.upload == Upload::Refused || room > times * usize::from(options.transfer_size) {
             return Err(refused());
         }
-        let room = room.min(limit);
         let bytes = match (&options.memory, block.0) {
             (Kind::Slots(_), _) => {
                 if starts {

@@ -86,7 +86,7 @@ pub enum Detach {
 pub enum Manifestation {
     /// The unit stays in DFU mode and answers (`bitManifestationTolerant`). A bus reset starts the firmware.
     Tolerant,
-    /// The unit answers nothing and waits for a bus reset, which starts the firmware.
+    /// The unit only tells its state and waits for a bus reset, which starts the firmware.
     AwaitsReset,
     /// The unit leaves the bus and starts the firmware.
     #[default]

@@ -264,7 +264,8 @@ impl Cable {
             match socket.read(&mut buffer) {
                 // The kernel closed the connection: somebody wrote to `detach`, or the controller is gone.
                 Ok(0) => return Err(Failure::Stop(Stop::Unplugged)),
-                Ok(count) => then = session.on_bytes(device, now, &buffer[..count])?,
+                // The time is taken anew: the host may have waited for the answer before.
+                Ok(count) => then = session.on_bytes(device, moment(), &buffer[..count])?,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(Failure::Stop(Stop::Unplugged)),

@@ -117,7 +117,7 @@ enum HowDetached {
 enum HowManifested {
     /// It stays in DFU mode and answers (bitManifestationTolerant); a bus reset starts the firmware
     Tolerant,
-    /// It answers nothing and waits for a bus reset
+    /// It only tells its state and waits for a bus reset
     Reset,
     /// It leaves the bus and starts the firmware
     Leaves,

@@ -7,6 +7,7 @@ pub mod gadget;
 pub mod kernel;
 pub mod monitor;
 pub mod person;
+pub mod stand_in;
 pub mod stub;
 pub mod unit;
 

@@ -216,7 +216,8 @@ fn manifestation_is_what_the_descriptor_says() {
     bench.detach();
     bench.download(&firmware);
     bench.host.pass(Duration::from_secs(60)).unwrap();
-    assert!(matches!(bench.ask(Request::GetStatus), Err(Trouble::Stall)));
+    assert!(matches!(bench.ask(Request::Abort), Err(Trouble::Stall)));
+    assert_eq!(bench.status().state, State::ManifestWaitReset);
     bench.host.enumerate().unwrap();
     assert_eq!(bench.device().release, Bcd(0x0500));
 }
