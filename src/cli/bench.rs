@@ -81,7 +81,7 @@ fn named_bays(named: &[&str], defaults: &station::Defaults, world: &Arc<dyn Worl
 }
 
 /// The driver that every mode of the profile's units is spoken to with, when there is only one.
-fn one_driver(prepared: &Prepared) -> Option<String> {
+pub(super) fn one_driver(prepared: &Prepared) -> Option<String> {
     let drivers = prepared.profile().matches.values("driver");
     drivers.first().filter(|_| drivers.len() == 1).cloned()
 }
@@ -243,6 +243,7 @@ pub(super) fn shift<'a>(cx: &'a Context, office: &'a Office, person: &'a AtTermi
         cancel: &cx.cancel,
         tags: BTreeMap::new(),
         batch: None,
+        scans: BTreeMap::new(),
         operator: None,
         accept_omitted: Vec::new(),
     }

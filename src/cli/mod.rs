@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod batch;
 mod bench;
 mod completions;
 mod console;
@@ -74,6 +75,7 @@ enum Command {
     Info(info::Info),
     Plan(plan::PlanCommand),
     Apply(Box<apply::Apply>),
+    Batch(Box<batch::BatchCommand>),
     Diagnose(diagnose::Diagnose),
     Backup(backup::BackupCommand),
     Restore(restore::Restore),
@@ -108,6 +110,7 @@ fn run(cli: Cli) -> Exit {
         Command::Info(command) => command.run(&cx),
         Command::Plan(command) => command.run(&cx),
         Command::Apply(command) => command.run(&cx),
+        Command::Batch(command) => command.run(&cx),
         Command::Diagnose(command) => command.run(&cx),
         Command::Backup(command) => command.run(&cx),
         Command::Restore(command) => command.run(&cx),

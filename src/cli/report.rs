@@ -56,10 +56,16 @@ impl Failure {
 
 /// The `--json` object of a failure.
 #[derive(Debug, Serialize)]
-struct FailureLine<'a> {
+pub(super) struct FailureLine<'a> {
     r#type: &'static str,
     #[serde(flatten)]
     failure: &'a report::Failure,
+}
+
+impl<'a> FailureLine<'a> {
+    pub(super) fn of(failure: &'a report::Failure) -> FailureLine<'a> {
+        FailureLine { r#type: "error", failure }
+    }
 }
 
 /// Where results and words go. With `--json` stdout holds one object a line and nothing else.
@@ -120,7 +126,7 @@ impl Voice {
     /// Reports a failure both ways.
     pub fn failure(&self, failure: &Failure) {
         let recorded = report::Failure::new(&failure.error, failure.bay, failure.unit.clone());
-        self.object(&FailureLine { r#type: "error", failure: &recorded });
+        self.object(&FailureLine::of(&recorded));
         self.say(explain(&recorded));
     }
 
@@ -192,7 +198,7 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 
 /// Leaves lines and tabs, escapes whatever else could steer a terminal. The last door: text from a unit is
 /// escaped by its type already, file names and other tools' errors are not.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if steers_screen(c) && c != '\n' && c != '\t' {

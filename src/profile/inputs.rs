@@ -112,6 +112,12 @@ impl Profile {
         Ok(inputs)
     }
 
+    /// Why `value` does not suit the input `name`, if it does not.
+    #[must_use]
+    pub fn unsuited(&self, name: &str, value: &str) -> Option<String> {
+        unsuited(self.inputs.get(name)?, value)
+    }
+
     /// The values that are known without a unit and without a person: those given for all, and literal ones.
     ///
     /// # Errors
@@ -136,15 +142,19 @@ impl Inputs {
         if text.len() as u64 > MAX_VALUE {
             return Err(input.at.error(format_args!("the value of input `{name}` is longer than {MAX_VALUE} bytes")));
         }
-        if let Some(pattern) = input.pattern.as_ref().filter(|pattern| !pattern.is_match(&text)) {
-            let shown = if input.secret { "(secret)".into() } else { format!("`{}`", text.escape_debug()) };
-            let pattern = pattern.as_str().trim_start_matches("^(?:").trim_end_matches(")$");
-            let sentence = format!("input `{name}`: {shown} does not match its pattern `{pattern}`");
-            return Err(Error::new(Kind::Invalid, sentence).next(how_to_give(name)));
+        if let Some(why) = unsuited(input, &text) {
+            return Err(Error::new(Kind::Invalid, format!("input `{name}`: {why}")).next(how_to_give(name)));
         }
         self.values.insert(name.to_owned(), InputValue { text, secret: input.secret });
         Ok(())
     }
+}
+
+fn unsuited(input: &Input, value: &str) -> Option<String> {
+    let pattern = input.pattern.as_ref().filter(|pattern| !pattern.is_match(value))?;
+    let shown = if input.secret { "(secret)".into() } else { format!("`{}`", value.escape_debug()) };
+    let pattern = pattern.as_str().trim_start_matches("^(?:").trim_end_matches(")$");
+    Some(format!("{shown} does not match its pattern `{pattern}`"))
 }
 
 /// The value from the input's own source; `None` when that is a person.

@@ -83,6 +83,8 @@ pub struct Order {
     pub tags: BTreeMap<String, String>,
     /// The batch that it belongs to.
     pub batch: Option<String>,
+    /// What was scanned for it, input to keyed digest.
+    pub scans: BTreeMap<String, String>,
     /// Who is at the bench.
     pub operator: Option<String>,
     /// The kinds of things (`file`, `setting`) that a backup may omit.

@@ -132,6 +132,8 @@ pub struct Report {
     pub tags: BTreeMap<String, String>,
     /// The batch that it belongs to.
     pub batch: Option<String>,
+    /// What was scanned for it: input to keyed digest. So a label that was used is known again.
+    pub scans: BTreeMap<String, String>,
     /// What it came to.
     pub outcome: Outcome,
     /// The least level of the steps that wrote or checked something.

@@ -72,6 +72,7 @@ fn blank(bay: &dyn Bay, driver: &dyn Driver, order: &Order, desk: Desk<'_>) -> R
         variant: order.resolved.variant.clone(),
         tags: order.tags.clone(),
         batch: order.batch.clone(),
+        scans: order.scans.clone(),
         outcome: Outcome::Error,
         level: None,
         mode: Some(unit.mode),

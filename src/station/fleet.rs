@@ -1,6 +1,7 @@
 //! Several units at once: a thread each, their events in one stream, one person who may stop them all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::Scope;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,22 +22,10 @@ pub fn run<U: Send, T: Send>(
     work: impl Fn(U, &dyn Listener) -> T + Sync,
     mut hear: impl FnMut(&Event),
 ) -> Result<Vec<Result<T>>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
-    // Before any work begins, and apart from `hear`: who draws may be held up by a question to a person.
-    let mut stop = runtime.block_on(async { Stop::new() }).map_err(no_runtime)?;
-    let (over, mut ended) = oneshot::channel::<()>();
     let (tell, mut told) = mpsc::unbounded_channel::<Event>();
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            runtime.block_on(async {
-                loop {
-                    tokio::select! {
-                        () = stop.asked() => cancel.ask(),
-                        _ = &mut ended => break,
-                    }
-                }
-            });
-        });
+        // Before any work begins, and apart from `hear`: who draws may be held up by a question to a person.
+        let listening = on_stop(scope, || cancel.ask())?;
         let work = &work;
         let threads: Vec<_> = units
             .into_iter()
@@ -51,7 +40,7 @@ pub fn run<U: Send, T: Send>(
         while let Some(event) = told.blocking_recv() {
             hear(&event);
         }
-        drop(over);
+        drop(listening);
         let died = || Error::new(Kind::Interrupted, "the work on this unit ended in a fault of hardwire itself");
         Ok(threads
             .into_iter()
@@ -62,6 +51,34 @@ pub fn run<U: Send, T: Send>(
             })
             .collect())
     })
+}
+
+/// Somebody listens for requests to stop until this is dropped.
+pub(super) struct Listening(#[expect(dead_code, reason = "its end is what is told")] oneshot::Sender<()>);
+
+/// Calls `asked` at every Ctrl-C or request to terminate, on a thread of its own.
+///
+/// # Errors
+/// `storage` when the machine gives no runtime or threads.
+pub(super) fn on_stop<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    mut asked: impl FnMut() + Send + 'scope,
+) -> Result<Listening> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
+    let mut stop = runtime.block_on(async { Stop::new() }).map_err(no_runtime)?;
+    let (over, mut ended) = oneshot::channel::<()>();
+    let listen = move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    () = stop.asked() => asked(),
+                    _ = &mut ended => break,
+                }
+            }
+        });
+    };
+    std::thread::Builder::new().name("stop".into()).spawn_scoped(scope, listen).map_err(no_runtime)?;
+    Ok(Listening(over))
 }
 
 fn no_runtime(cause: std::io::Error) -> Error {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Met, Office};
+use super::{Met, Office, PortBay};
 use crate::clock::Clock;
 use crate::device::{Bay, Cancel, UnitText};
 use crate::error::Result;
@@ -31,6 +31,8 @@ pub struct Shift<'a> {
     pub tags: BTreeMap<String, String>,
     /// The batch that its runs belong to.
     pub batch: Option<String>,
+    /// What was scanned for the unit, input to keyed digest.
+    pub scans: BTreeMap<String, String>,
     /// Who is at the bench.
     pub operator: Option<String>,
     /// The kinds of things (`file`, `setting`) that a backup may omit.
@@ -47,6 +49,7 @@ impl Shift<'_> {
             modes: met.modes,
             tags: self.tags.clone(),
             batch: self.batch.clone(),
+            scans: self.scans.clone(),
             operator: self.operator.clone(),
             accept_omitted: self.accept_omitted.clone(),
         }
@@ -86,11 +89,28 @@ impl Shift<'_> {
         listener: &dyn Listener,
         gate: &dyn Gate,
     ) -> Result<Report> {
+        self.execute_in(|bay| bay, met, kind, resolved, listener, gate)
+    }
+
+    /// The same, with what is made of the bay by `around` in its place: to see it leave and come back.
+    ///
+    /// # Errors
+    /// As [`run::execute`].
+    pub fn execute_in<B: Bay>(
+        &self,
+        around: impl FnOnce(PortBay) -> B,
+        met: Met,
+        kind: RecordKind,
+        resolved: &Resolved,
+        listener: &dyn Listener,
+        gate: &dyn Gate,
+    ) -> Result<Report> {
         let order = self.order(&met, kind, resolved);
         let _span = tracing::info_span!("run", id = %order.run, bay = ?met.bay.id(), unit = met.label()).entered();
         let (mut ledger, vault) = (self.office.ledger()?, self.office.vault()?);
         ledger.check_writable()?;
-        let Met { mut bay, driver, .. } = met;
+        let Met { bay, driver, .. } = met;
+        let mut bay = around(bay);
         let desk = self.desk((&ledger, &vault), listener, gate);
         run::execute(&mut bay, driver, &order, desk)
     }

@@ -58,7 +58,8 @@ pub(super) fn outcome(result: &StepResult) -> String {
 }
 
 /// The verdict in a word that is seen from across the bench.
-pub(super) fn verdict(outcome: Outcome) -> &'static str {
+#[must_use]
+pub fn verdict(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "PASS",
         Outcome::Fail => "FAIL",

@@ -3,12 +3,16 @@
 //! Consumes events and reports only; nothing here can change what a run does.
 
 mod bars;
+mod board;
+mod keyboard;
 mod lines;
 mod person;
 mod summary;
 
 pub use bars::Bars;
-pub use lines::{bytes, line};
+pub use board::Board;
+pub use keyboard::{Keyboard, Shows};
+pub use lines::{bytes, line, verdict};
 pub use person::{Asking, AtTerminal};
 pub use summary::{items, summary};
 

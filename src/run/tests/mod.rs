@@ -106,6 +106,7 @@ impl Station {
             modes: fake::MODES,
             tags: BTreeMap::new(),
             batch: None,
+            scans: BTreeMap::new(),
             operator: None,
             accept_omitted: Vec::new(),
         };

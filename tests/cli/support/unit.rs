@@ -1,5 +1,5 @@
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use super::Bench;
@@ -14,8 +14,12 @@ impl Unit {
     /// Starts a unit named `serial`, with more options of `stub smp`. Its state survives: started again under the
     /// same name it is the same unit.
     pub fn start(bench: &Bench, serial: &str, options: &[&str]) -> Unit {
+        Unit::start_at(bench, serial, &bench.path(&format!("{serial}.tty")), options)
+    }
+
+    /// The same behind a port of this name.
+    pub fn start_at(bench: &Bench, serial: &str, link: &Path, options: &[&str]) -> Unit {
         let state = bench.path(&format!("{serial}.state"));
-        let link = bench.path(&format!("{serial}.tty"));
         let paths = [state.to_str().unwrap(), link.to_str().unwrap()];
         let args = [
             "stub",
@@ -39,7 +43,7 @@ impl Unit {
         let mut ready = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
         assert!(ready.contains("\"type\":\"stub\""), "the stand-in did not start: {ready}");
-        Unit { child, link }
+        Unit { child, link: link.to_owned() }
     }
 
     /// Its address, as `-d` takes it.
