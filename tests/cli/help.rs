@@ -9,6 +9,7 @@ fn help_is_documentation() {
         "info",
         "plan",
         "apply",
+        "batch",
         "diagnose",
         "backup",
         "restore",

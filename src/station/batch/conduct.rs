@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::detect::Watch;
 use crate::device::{BayId, Cancel};
 use crate::error::{Error, Kind, Result};
-use crate::run::event::Event;
+use crate::run::event::{Event, EventKind};
 use crate::run::report::{Outcome, Report};
 use crate::station::fleet;
 use crate::station::map::{Free, Start};
@@ -74,8 +74,6 @@ pub enum Told {
     Met(String, Option<jiff::Timestamp>),
     /// It told its unit to leave, and waits for it.
     Away,
-    /// It has its unit again.
-    Back,
 }
 
 /// One start, for the crew.
@@ -302,9 +300,13 @@ impl<'env> Floor<'_, 'env, '_> {
                     audience.hear(News::Met(post, &unit, before));
                 }
             }
-            Message::Run(_, _, Told::Event(event)) => audience.hear(News::Event(&event)),
+            Message::Run(bay, ticket, Told::Event(event)) => {
+                if event.event == EventKind::ModeChanged {
+                    self.tell_line(Some(Incident::Back(bay, ticket)), audience);
+                }
+                audience.hear(News::Event(&event));
+            }
             Message::Run(bay, ticket, Told::Away) => self.tell_line(Some(Incident::Away(bay, ticket)), audience),
-            Message::Run(bay, ticket, Told::Back) => self.tell_line(Some(Incident::Back(bay, ticket)), audience),
             Message::Ended(bay, ticket, worked) => self.ended(bay, ticket, &worked, audience),
             Message::Typed(line) => self.typed(line, audience),
             Message::Warned(error) => audience.hear(News::Warned(&error)),

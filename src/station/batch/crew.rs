@@ -11,7 +11,7 @@ use super::conduct::{Crew, Job, Told, Worked};
 use super::questions::{Asked, Bench, Echo, Turn};
 use super::used::Used;
 use crate::clock::Clock;
-use crate::device::{Bay, BayId, Cancel, Departure, Driver, Op, Returned, Unit};
+use crate::device::{Bay, BayId, Cancel, Departure, Driver, Known, Op, Returned};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{self, Filter, RecordKind};
 use crate::profile::model::{Answer, Resolved};
@@ -130,7 +130,7 @@ impl Shop<'_> {
         let bay = PortBay::new(target, Arc::clone(&self.world)).with_driver(self.driver.as_deref());
         let mut quiet = |_| {};
         let mut op = Op::new(&*self.clock, job.cancel, &mut quiet);
-        let mut met = station::meet(bay, self.prepared.profile().identity_setting.as_deref(), &mut op)?;
+        let mut met = station::meet(bay, self.prepared.profile().identity.setting.as_deref(), &mut op)?;
         met.names.bay = Some(job.post.id.to_string());
         Ok(met)
     }
@@ -314,7 +314,8 @@ fn is_no(answer: &str) -> bool {
     ["n", "no", "fail"].contains(&answer.to_lowercase().as_str())
 }
 
-/// A bay that tells when its unit is away by command: what comes and goes then belongs to the run.
+/// A bay that tells when its unit is away by command: what comes and goes then belongs to the run, until it says that it
+/// has its unit again (`mode-changed`).
 struct Followed<'a> {
     bay: PortBay,
     id: BayId,
@@ -334,10 +335,8 @@ impl Bay for Followed<'_> {
         self.bay.open(op)
     }
 
-    fn wait(&mut self, unit: &Unit, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
+    fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
         (self.tell)(Told::Away);
-        let returned = self.bay.wait(unit, departure, op)?;
-        (self.tell)(Told::Back);
-        Ok(returned)
+        self.bay.wait(known, departure, op)
     }
 }

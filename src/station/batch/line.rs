@@ -25,6 +25,10 @@ pub const SETTLE: Duration = Duration::from_millis(150);
 /// A run may know that its unit is gone before the watch does: for so long its end may yet turn out to be a pull.
 const HINDSIGHT: Duration = Duration::from_secs(2);
 
+/// How often in a row what came instead of a unit that was waited for is started by itself: it may be the same unit, which
+/// shows too little, or another serial number in every mode.
+const MAX_INSTEAD: u32 = 3;
+
 /// Which start, from 1: what is told of another one than the bay's own is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
@@ -51,7 +55,7 @@ pub enum Incident {
     Left(BayId),
     /// The run told its unit to leave, and waits for it.
     Away(BayId, Ticket),
-    /// The run has its unit again.
+    /// The run has its unit again, and knows it.
     Back(BayId, Ticket),
     /// The run is over.
     Ended(BayId, Ticket, End),
@@ -156,6 +160,8 @@ struct Bay {
     state: State,
     last: Option<End>,
     errors: u32,
+    /// Starts in a row of what came instead of a unit that was waited for.
+    instead: u32,
 }
 
 /// The line.
@@ -172,7 +178,7 @@ pub struct Line {
 impl Line {
     /// A line of these bays, all empty; `before` passes of the batch are on record already.
     pub fn new(bays: impl IntoIterator<Item = BayId>, rules: Rules, before: u64) -> Line {
-        let bay = |id| (id, Bay { state: State::Empty, last: None, errors: 0 });
+        let bay = |id| (id, Bay { state: State::Empty, last: None, errors: 0, instead: 0 });
         let tally = Tally::after(before);
         let mut line =
             Line { rules, bays: bays.into_iter().map(bay).collect(), tally, turns: 0, tickets: 0, ending: None };
@@ -297,10 +303,11 @@ impl Line {
         // What is in the bay now is not what the run knew: it was pushed in after a pull, or came instead of a unit
         // that was waited for.
         let is_another = match end.kind {
-            Some(Kind::Gone) => matches!(hold, Hold::Pushed | Hold::Away),
-            Some(Kind::Mismatch) => hold == Hold::Away,
+            Some(Kind::Gone) if hold == Hold::Pushed => true,
+            Some(Kind::Gone | Kind::Mismatch) => hold == Hold::Away && bay.instead < MAX_INSTEAD,
             _ => false,
         };
+        bay.instead = if is_another && hold != Hold::Pushed { bay.instead + 1 } else { 0 };
         self.tally.ended(&end, pulled);
         bay.errors = if end.outcome == Outcome::Error { bay.errors + 1 } else { 0 };
         let is_out = self.rules.quarantine_after.is_some_and(|limit| bay.errors >= limit);
