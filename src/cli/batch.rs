@@ -15,6 +15,7 @@ use super::bench;
 use super::context::{Context, not_there};
 use super::exit::Exit;
 use super::report::{FailureLine, Outcome, Result, Voice, escape, explain};
+use crate::clock::Clock;
 use crate::device::BayId;
 use crate::error::{Error, Kind};
 use crate::ledger::{Filter, RecordKind};
@@ -173,6 +174,7 @@ fn check_starts(posts: &[Post]) -> Result<(), Error> {
 /// Who looks on: a board, lines or a program.
 struct Hall<'a> {
     voice: &'a Voice,
+    clock: &'a dyn Clock,
     staffed: bool,
     board: Option<(Board, Option<Keyboard>)>,
     /// Kept for what it reads; the terminal shows it.
@@ -204,6 +206,7 @@ impl<'a> Hall<'a> {
         let board = is_board.then(|| (Board::new(title, line.rules.count, &line.posts), keyboard.take()));
         Ok(Hall {
             voice: &cx.voice,
+            clock: &*cx.clock,
             staffed,
             board,
             _keyboard: keyboard,
@@ -223,7 +226,7 @@ impl<'a> Hall<'a> {
     }
 
     fn notice(&self, event: &'static str, bay: Option<BayId>, serial: Option<&str>, say: Option<String>) {
-        self.voice.object(&Notice { r#type: "event", event, bay, serial, at: Timestamp::now(), say });
+        self.voice.object(&Notice { r#type: "event", event, bay, serial, at: self.clock.wall(), say });
     }
 
     fn ended(&mut self, post: &Post, worked: &Worked, end: &batch::End) {
@@ -258,7 +261,9 @@ impl<'a> Hall<'a> {
             }
             None => {
                 self.say(&explain(error));
-                ui::items(report).iter().for_each(|item| self.say(&format!("  {item}")));
+                for item in ui::items(report) {
+                    self.say(&format!("  {item}"));
+                }
             }
         }
     }
@@ -313,10 +318,12 @@ impl<'a> Hall<'a> {
             event: "batch-finished",
             bay: None,
             serial: None,
-            at: Timestamp::now(),
+            at: self.clock.wall(),
             say: Some(why.to_owned()),
         });
-        lines.iter().for_each(|line| self.voice.line(line));
+        for line in lines {
+            self.voice.line(line);
+        }
         if tally.units() as u64 != tally.passed && tally.units() > 0 {
             self.voice.line(format_args!("  different units   {}", tally.units()));
         }

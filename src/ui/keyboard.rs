@@ -80,7 +80,9 @@ fn listen(typed: &Mutex<Line>, over: &AtomicBool, wire: &Wire) {
             let mut line = typed.lock().unwrap_or_else(PoisonError::into_inner);
             buf[..n].iter().filter_map(|byte| line.key(*byte)).collect()
         };
-        lines.into_iter().for_each(|line| wire.typed(line));
+        for line in lines {
+            wire.typed(line);
+        }
         wire.redraw();
     }
 }

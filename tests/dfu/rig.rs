@@ -275,6 +275,7 @@ impl Rig {
             modes: dfu().modes(),
             tags: BTreeMap::new(),
             batch: None,
+            scans: BTreeMap::new(),
             operator: None,
             accept_omitted: Vec::new(),
         };

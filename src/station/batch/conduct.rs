@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ pub fn conduct(
     audience: &mut dyn Audience,
 ) -> Result<Summary> {
     let over = AtomicBool::new(false);
-    let summary = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let _go_home = GoHome(&over);
         let stop = wire.clone();
         let _listening = fleet::on_stop(scope, move || _ = stop.0.send(Message::Incident(Incident::Stop)))?;
@@ -223,8 +223,7 @@ pub fn conduct(
         });
         let line = Line::new(batch.posts.iter().map(|post| post.id), batch.rules.clone(), batch.before);
         Ok(Floor { batch, scope, wire, crew, signals, line, runs: BTreeMap::new(), lit: None }.work(&inbox, audience))
-    });
-    summary
+    })
 }
 
 /// Sends the sentry home, whatever happens.
@@ -268,11 +267,8 @@ impl<'env> Floor<'_, 'env, '_> {
             }
             let due = self.line.deadline().map(|due| due.saturating_since(now));
             let wait = due.into_iter().chain(audience.pace()).min().unwrap_or(IDLE);
-            let first = match inbox.0.recv_timeout(wait) {
-                Ok(message) => Some(message),
-                // The floor itself holds a sender.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            };
+            // The floor itself holds a sender: nothing but the time can end the wait.
+            let first = inbox.0.recv_timeout(wait).ok();
             if first.is_none() {
                 self.tell_line(None, audience);
             }
