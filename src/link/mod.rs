@@ -80,3 +80,26 @@ pub fn open(address: &Address, options: &SerialOptions, clock: &Arc<dyn Clock>) 
         Address::Usb(port) => usb::open(port, clock).map(Opened::Usb),
     }
 }
+
+/// A contact that closes, wired to the line CTS of a serial port: a lid, a lever.
+pub trait Contact: Send {
+    /// Whether it is closed.
+    ///
+    /// # Errors
+    /// `gone` when the port left, `unsupported` when it has no such line.
+    fn is_closed(&mut self) -> Result<bool>;
+}
+
+/// Opens the serial port at `address` for its contact; it is held until this is dropped.
+///
+/// # Errors
+/// As [`open`]; `unsupported` when it is no serial port.
+pub fn contact(address: &Address, options: &SerialOptions) -> Result<Box<dyn Contact>> {
+    match address {
+        Address::Tty(path) => serial::contact(path, options),
+        _ => Err(crate::error::Error::new(
+            crate::error::Kind::Unsupported,
+            format!("{address} has no line CTS: it is no serial port"),
+        )),
+    }
+}

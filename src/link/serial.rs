@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use serialport::{FlowControl, SerialPort, TTYPort};
 
-use super::{Address, Flow, LineState, Link, SerialOptions, polled};
+use super::{Address, Contact, Flow, LineState, Link, SerialOptions, polled};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 
@@ -27,6 +27,31 @@ pub(super) fn open(path: &Path, options: &SerialOptions, clock: &Arc<dyn Clock>)
     let link = polled::link(stream, Some(Box::new(port)), address, clock);
     // Eight bits of a byte travel with a start and a stop bit.
     Ok(Link { bytes_per_second: NonZeroU32::new(options.baud.get() / 10), ..link })
+}
+
+/// Opens the port at `path` for its line CTS.
+pub(super) fn contact(path: &Path, options: &SerialOptions) -> Result<Box<dyn Contact>> {
+    let address = Address::Tty(path.to_owned()).to_string();
+    drop(descriptor(path).map_err(|error| not_opened(&address, error))?);
+    let port = set_up(path, options).map_err(|error| not_set_up(&address, error))?;
+    Ok(Box::new(Cts { port, address }))
+}
+
+struct Cts {
+    port: TTYPort,
+    address: String,
+}
+
+impl Contact for Cts {
+    fn is_closed(&mut self) -> Result<bool> {
+        self.port.read_clear_to_send().map_err(|error| {
+            if self.port.name().is_some_and(|path| Path::new(&path).exists()) {
+                Error::new(Kind::Unsupported, format!("{} has no line CTS", self.address)).because(error)
+            } else {
+                Error::new(Kind::Gone, format!("{} left", self.address)).because(error)
+            }
+        })
+    }
 }
 
 fn descriptor(path: &Path) -> io::Result<File> {
@@ -111,6 +136,13 @@ mod tests {
         far.set_exclusive(false).ok();
         drop(near);
         (far, Address::Tty(path.into()))
+    }
+
+    #[test]
+    fn a_pseudoterminal_has_no_contact() {
+        let (_far, address) = pty();
+        let mut contact = crate::link::contact(&address, &SerialOptions::default()).unwrap();
+        assert_eq!(contact.is_closed().unwrap_err().kind(), Kind::Unsupported);
     }
 
     fn clock() -> Arc<dyn Clock> {

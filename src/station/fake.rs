@@ -13,7 +13,7 @@ use crate::detect::{Change, Found, Watch};
 use crate::device::{Driver, Mode, ModeSpec, Op, Unit, UnitText};
 use crate::drivers::{Options, OverStream, Protocol};
 use crate::error::{Error, Kind, Result};
-use crate::link::{Address, Link, Opened, SerialOptions, memory};
+use crate::link::{Address, Contact, Link, Opened, SerialOptions, memory};
 
 pub(super) struct Script {
     clock: Arc<dyn Clock>,
@@ -24,6 +24,8 @@ pub(super) struct Script {
     pub(super) scenes: Vec<(Duration, Vec<Found>)>,
     pub(super) map: Map,
     pub(super) opened: Mutex<Vec<Address>>,
+    /// What the contact says, each time that it is asked; in the end it is open.
+    pub(super) contacts: Arc<Mutex<VecDeque<bool>>>,
     /// What is plugged in and out while somebody watches: at each of these times since the clock's start.
     pub(super) changes: Vec<(Duration, Change)>,
 }
@@ -37,6 +39,7 @@ impl Script {
             scenes: Vec::new(),
             map: Map::default(),
             opened: Mutex::new(Vec::new()),
+            contacts: Arc::default(),
             changes: Vec::new(),
         }
     }
@@ -53,6 +56,10 @@ impl World for Script {
             Err(kind) => return Err(Error::new(kind, "the script says so")),
         }
         Ok(Opened::Stream(link))
+    }
+
+    fn contact(&self, _: &Address, _: &SerialOptions) -> Result<Box<dyn Contact>> {
+        Ok(Box::new(Says(Arc::clone(&self.contacts))))
     }
 
     fn protocols(&self) -> &[&'static dyn Protocol] {
@@ -78,6 +85,14 @@ impl World for Script {
 
     fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+}
+
+struct Says(Arc<Mutex<VecDeque<bool>>>);
+
+impl Contact for Says {
+    fn is_closed(&mut self) -> Result<bool> {
+        Ok(self.0.lock().unwrap().pop_front().unwrap_or(false))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::detect::{self, Change, Found, Watch};
 use crate::device::Signature;
 use crate::drivers::{self, Protocol};
 use crate::error::{Error, Kind, Result};
-use crate::link::{self, Address, Opened, SerialOptions};
+use crate::link::{self, Address, Contact, Opened, SerialOptions};
 
 /// What a bay opens its units through.
 pub trait World: Send + Sync {
@@ -21,6 +21,12 @@ pub trait World: Send + Sync {
     /// # Errors
     /// As [`link::open`].
     fn open(&self, address: &Address, options: &SerialOptions) -> Result<Opened>;
+
+    /// The contact of a fixture: the line CTS of the serial port at an address.
+    ///
+    /// # Errors
+    /// As [`link::contact`].
+    fn contact(&self, address: &Address, options: &SerialOptions) -> Result<Box<dyn Contact>>;
 
     /// The protocols that can be spoken.
     fn protocols(&self) -> &[&'static dyn Protocol];
@@ -77,6 +83,10 @@ impl World for Machine {
             Opened::Stream(link) => link::capture::wrap(link, file, &self.clock).map(Opened::Stream),
             Opened::Usb(device) => link::usb::capture::wrap(device, file, &self.clock).map(Opened::Usb),
         }
+    }
+
+    fn contact(&self, address: &Address, options: &SerialOptions) -> Result<Box<dyn Contact>> {
+        link::contact(address, options)
     }
 
     fn protocols(&self) -> &[&'static dyn Protocol] {

@@ -6,6 +6,7 @@ mod bay;
 mod fake;
 pub mod fleet;
 mod gate;
+mod lookout;
 mod machine;
 pub mod map;
 mod met;
@@ -20,6 +21,7 @@ mod suit;
 
 pub use bay::PortBay;
 pub use gate::Together;
+pub use lookout::{Lookout, Sight, Spoken};
 pub use machine::{Capture, Machine, World, signatures};
 pub use met::{Met, meet};
 pub use office::Office;
