@@ -66,8 +66,8 @@ pub(super) struct Apply {
     /// First take what the profile names into the vault
     #[arg(long)]
     backup_first: bool,
-    /// Let a backup leave out things of this kind: file or setting (repeatable)
-    #[arg(long, value_name = "KIND", value_parser = ["file", "setting"])]
+    /// Let a backup leave out things of this kind: file, setting or firmware (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware"])]
     accept_omitted: Vec<String>,
     /// Wiping, downgrading and overwriting are meant
     #[arg(long)]

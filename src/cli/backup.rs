@@ -12,6 +12,7 @@ use super::report::{Outcome, Result, columns};
 use crate::device::UnitText;
 use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
+use crate::profile::model::KeptSlot;
 use crate::run::report::{self, Omitted, Report};
 use crate::station::{Office, single};
 use crate::ui;
@@ -25,7 +26,8 @@ use crate::vault::{Backup, Item};
 #[command(after_help = "\
 Examples:
   hardwire backup -d tty:/dev/ttyACM0 --path /lfs1/ca.pem --setting net/host
-  hardwire backup -d tty:/dev/ttyACM0 thermostat.yaml --accept-omitted setting")]
+  hardwire backup -d tty:/dev/ttyACM0 thermostat.yaml --accept-omitted setting
+  hardwire backup -d usb:1-2 --firmware internal-flash")]
 pub(super) struct BackupCommand {
     /// A profile: what it names is taken
     profile: Option<PathBuf>,
@@ -37,11 +39,14 @@ pub(super) struct BackupCommand {
     /// A settings key (repeatable)
     #[arg(long = "setting", value_name = "KEY")]
     settings: Vec<String>,
+    /// A firmware slot, of a unit that lets it be read (repeatable)
+    #[arg(long = "firmware", value_name = "SLOT")]
+    firmware: Vec<String>,
     /// A name for it
     #[arg(long)]
     label: Option<String>,
-    /// Let it leave out things of this kind: file or setting (repeatable)
-    #[arg(long, value_name = "KIND", value_parser = ["file", "setting"])]
+    /// Let it leave out things of this kind: file, setting or firmware (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware"])]
     accept_omitted: Vec<String>,
     #[command(flatten)]
     record: RecordArgs,
@@ -64,9 +69,9 @@ struct BackupLine<'a> {
 
 impl BackupCommand {
     pub(super) fn run(self, cx: &Context) -> Outcome {
-        if self.profile.is_none() && self.paths.is_empty() && self.settings.is_empty() {
+        if self.profile.is_none() && self.paths.is_empty() && self.settings.is_empty() && self.firmware.is_empty() {
             return Err(Error::new(Kind::Invalid, "nothing is named, and SMP units list neither files nor settings")
-                .next("name a profile, --path or --setting")
+                .next("name a profile, --path, --setting or --firmware")
                 .into());
         }
         for path in &self.paths {
@@ -91,6 +96,9 @@ impl BackupCommand {
                 .extend(self.paths.iter().filter(|path| !named.files.contains(path)).cloned().collect::<Vec<_>>());
             let more = self.settings.iter().filter(|key| !named.settings.contains(key)).cloned().collect::<Vec<_>>();
             named.settings.extend(more);
+            let slots = self.firmware.iter().cloned().map(KeptSlot::Named);
+            let more = slots.filter(|slot| !named.firmware.contains(slot)).collect::<Vec<_>>();
+            named.firmware.extend(more);
             Ok(single::backup("backup", named, self.label.clone()))
         })?;
         show(cx, &report, kept(&office, &report)?.as_ref());

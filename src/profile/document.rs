@@ -222,6 +222,7 @@ pub enum BodySpec {
 pub struct Named {
     pub(super) files: Vec<(String, At)>,
     pub(super) settings: Vec<(String, At)>,
+    pub(super) firmware: Vec<String>,
 }
 
 /// The content of a file.

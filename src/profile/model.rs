@@ -282,6 +282,15 @@ pub struct DiagnoseStep {
     pub expect: BTreeMap<String, Limit>,
 }
 
+/// A firmware slot that a backup takes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptSlot {
+    /// One that was named, and must be taken.
+    Named(String),
+    /// Where the profile writes, `None` being the usual one: taken where the unit lets its firmware be read at all.
+    Written(Option<String>),
+}
+
 /// `backup`.
 #[derive(Debug, Clone)]
 pub struct BackupStep {
@@ -289,9 +298,11 @@ pub struct BackupStep {
     pub files: Vec<String>,
     /// Setting keys.
     pub settings: Vec<String>,
+    /// Firmware slots.
+    pub firmware: Vec<KeptSlot>,
     /// Setting keys and file paths among them that the profile fills with secrets.
     pub secrets: Vec<String>,
-    /// Whether `files` and `settings` are what the profile names, because the step named none.
+    /// Whether these are what the profile names, because the step named none.
     pub implied: bool,
     /// A name for it.
     pub label: Option<String>,

@@ -245,7 +245,7 @@ fn read_expect(node: Option<&Node>, scope: &Scope) -> Result<BTreeMap<String, (L
 }
 
 fn read_named(fields: &Fields<'_>) -> Result<Option<Named>> {
-    if fields.get("files").is_none() && fields.get("settings").is_none() {
+    if ["files", "settings", "firmware"].iter().all(|key| fields.get(key).is_none()) {
         return Ok(None);
     }
     let mut named = Named::default();
@@ -259,8 +259,11 @@ fn read_named(fields: &Fields<'_>) -> Result<Option<Named>> {
         setting_key(key, &node.at)?;
         named.settings.push((key.to_owned(), node.at.clone()));
     }
-    if named.files.is_empty() && named.settings.is_empty() {
-        return Err(fields.at().error("`backup` names nothing; leave both lists away to take what the profile names"));
+    for node in fields.get("firmware").map(|n| n.list("`firmware`")).transpose()?.unwrap_or_default() {
+        named.firmware.extend(slot(Some(node))?);
+    }
+    if named.files.is_empty() && named.settings.is_empty() && named.firmware.is_empty() {
+        return Err(fields.at().error("`backup` names nothing; leave the lists away to take what the profile names"));
     }
     Ok(Some(named))
 }

@@ -22,7 +22,7 @@ pub const KINDS: [(&str, &[&str]); 10] = [
     ("apps", &["install", "remove"]),
     ("ask", &["say", "answer", "timeout"]),
     ("diagnose", &["expect"]),
-    ("backup", &["files", "settings", "label"]),
+    ("backup", &["files", "settings", "firmware", "label"]),
     ("reboot", &["to"]),
     ("console", &["run", "expect"]),
     ("erase", &["slot"]),

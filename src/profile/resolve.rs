@@ -7,8 +7,8 @@ use super::document::{BodySpec, FileSpec, Named, StepSpec, Variant};
 use super::facts::{Facts, Fit};
 use super::inputs::Inputs;
 use super::model::{
-    AppsStep, AskStep, BackupStep, Body, ConsoleStep, DiagnoseStep, EraseStep, FilesStep, FirmwareStep, Payload,
-    RebootStep, Resolved, SettingsStep, Step,
+    AppsStep, AskStep, BackupStep, Body, ConsoleStep, DiagnoseStep, EraseStep, FilesStep, FirmwareStep, KeptSlot,
+    Payload, RebootStep, Resolved, SettingsStep, Step,
 };
 use super::prepare::Prepared;
 use super::read_step::secrets;
@@ -147,10 +147,11 @@ impl Prepared {
             }
             BodySpec::Backup { named, label } => {
                 let named = named.clone().unwrap_or_default();
-                let Named { files, settings } = named;
+                let Named { files, settings, firmware } = named;
                 Body::Backup(BackupStep {
                     files: files.into_iter().map(|(path, _)| path).collect(),
                     settings: settings.into_iter().map(|(key, _)| key).collect(),
+                    firmware: firmware.into_iter().map(KeptSlot::Named).collect(),
                     secrets: Vec::new(),
                     implied: matches!(spec, BodySpec::Backup { named: None, .. }),
                     label: label.as_ref().map(|text| text.render(context)).transpose()?,
@@ -192,6 +193,7 @@ fn blank(spec: &BodySpec) -> Body {
         BodySpec::Backup { .. } => Body::Backup(BackupStep {
             files: Vec::new(),
             settings: Vec::new(),
+            firmware: Vec::new(),
             secrets: Vec::new(),
             implied: false,
             label: None,
@@ -231,11 +233,12 @@ fn check_conflicts(steps: &[Step], specs: &[StepSpec]) -> Result<()> {
 
 /// Gives every backup that names nothing what the steps that are not skipped name, and every backup its secrets.
 fn fill_backups(steps: &mut [Step], specs: &[StepSpec]) {
-    let (mut files, mut settings) = (Vec::new(), Vec::new());
+    let (mut files, mut settings, mut firmware) = (Vec::new(), Vec::new(), Vec::new());
     for step in steps.iter().filter(|step| step.skip.is_none()) {
         match &step.body {
             Body::Files(body) => files.extend(body.put.iter().map(|(path, _)| path.clone())),
             Body::Settings(body) => settings.extend(body.set.iter().map(|(key, _)| key.clone())),
+            Body::Firmware(body) => firmware.push(KeptSlot::Written(body.slot.clone())),
             _ => {}
         }
     }
@@ -245,6 +248,7 @@ fn fill_backups(steps: &mut [Step], specs: &[StepSpec]) {
         if backup.implied {
             backup.files = unique(&files);
             backup.settings = unique(&settings);
+            backup.firmware = unique(&firmware);
         }
         let within = |path: &str| {
             let below = |named: &String| path.strip_prefix(named.as_str()).is_some_and(|rest| rest.starts_with('/'));
@@ -257,7 +261,7 @@ fn fill_backups(steps: &mut [Step], specs: &[StepSpec]) {
     }
 }
 
-fn unique(names: &[String]) -> Vec<String> {
+fn unique<T: Ord + Clone>(names: &[T]) -> Vec<T> {
     let mut seen = std::collections::BTreeSet::new();
-    names.iter().filter(|name| seen.insert(name.as_str())).cloned().collect()
+    names.iter().filter(|name| seen.insert((*name).clone())).cloned().collect()
 }

@@ -416,6 +416,8 @@ struct Backup {
     files: Option<Vec<String>>,
     /// Settings keys.
     settings: Option<Vec<String>>,
+    /// Firmware slots, of units that let them be read.
+    firmware: Option<Vec<String>>,
     /// A name for it.
     label: Option<String>,
 }

@@ -81,6 +81,7 @@ fn kind(name: &str) -> Result<ItemKind> {
     match name {
         "file" => Ok(ItemKind::File),
         "setting" => Ok(ItemKind::Setting),
+        "firmware" => Ok(ItemKind::Firmware),
         other => Err(Error::new(Kind::Invalid, format!("a backup cannot hold a {other}"))),
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{Met, Office, single};
-use crate::device::{Content, Level, UnitText};
+use crate::device::{Activate, Content, Level, UnitText};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
-use crate::profile::model::{Body, FilesStep, Payload, Resolved, SettingsStep, Step};
+use crate::profile::model::{Body, FilesStep, FirmwareStep, Payload, Resolved, SettingsStep, Step};
 use crate::run::person::Consent;
+use crate::steps::Action;
 use crate::steps::evidence::StepOutcome;
 use crate::vault::{Backup, ItemKind, Manifest, Object, Vault};
 
@@ -55,16 +56,16 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     let vault = office.vault()?;
     let backup = if name == "latest" { latest(&vault, met, onto)? } else { vault.find(name)? };
     let consents = check_unit(&backup.manifest, met, onto)?;
-    let (mut files, mut settings) = (Vec::new(), Vec::new());
+    let (mut files, mut settings, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for item in &backup.manifest.items {
         let object = vault.get_checked(&item.sha256)?;
         let payload = Payload { content: Arc::new(Kept(object)), sha256: item.sha256.clone(), secret: false };
         match item.kind {
             ItemKind::File => files.push((item.path.clone(), payload)),
             ItemKind::Setting => settings.push((item.path.clone(), payload)),
+            ItemKind::Firmware => steps.push(firmware(&item.path, payload)),
         }
     }
-    let mut steps = Vec::new();
     if !files.is_empty() {
         steps.push(Step::plain("files", Body::Files(FilesStep { put: files }), Level::Digest));
     }
@@ -77,6 +78,13 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     }
     let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
     Ok(Restoration { backup, resolved, consents })
+}
+
+/// What a slot held, running again.
+fn firmware(slot: &str, image: Payload) -> Step {
+    let (artifact, activate) = ("what was backed up".to_owned(), Activate::Confirm);
+    let body = Body::Firmware(FirmwareStep { artifact, image, slot: Some(slot.to_owned()), activate });
+    Step::plain(&format!("firmware-{slot}"), body, Level::Digest)
 }
 
 /// The newest backup that somebody meant to take of this unit; of units without a serial number, of this model.
@@ -95,10 +103,12 @@ fn latest(vault: &Vault, met: &Met, onto: Onto) -> Result<Backup> {
 #[must_use]
 pub fn overwritten(plan: &Plan) -> Option<Consent> {
     let items = plan.steps.iter().filter_map(|step| step.observed.as_ref()).flat_map(|observed| &observed.items);
-    let lost: Vec<&str> = items
+    let items = items
         .filter(|item| item.outcome == StepOutcome::Failed && item.observed.is_some())
-        .map(|item| item.path.as_str())
-        .collect();
+        .map(|item| item.path.as_str());
+    // What a unit holds that has to be brought elsewhere first is not known, and lost all the same.
+    let unseen = plan.steps.iter().filter(|step| step.action == Action::Later && step.kind == "firmware");
+    let lost: Vec<&str> = items.chain(unseen.map(|step| step.name.as_str())).collect();
     (!lost.is_empty()).then(|| Consent { say: format!("it overwrites {}", lost.join(", ")) })
 }
 

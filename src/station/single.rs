@@ -9,7 +9,8 @@ use crate::device::{Activate, Capability, Level, Mode, Tells};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{
-    BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, Payload, RebootStep, Resolved, SettingsStep, Step,
+    BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, KeptSlot, Payload, RebootStep, Resolved, SettingsStep,
+    Step,
 };
 use crate::steps;
 
@@ -140,6 +141,8 @@ pub struct Named {
     pub files: Vec<String>,
     /// Setting keys.
     pub settings: Vec<String>,
+    /// Firmware slots.
+    pub firmware: Vec<KeptSlot>,
     /// Those among them that a profile fills with secrets.
     pub secrets: Vec<String>,
 }
@@ -153,14 +156,18 @@ impl Named {
             match &step.body {
                 Body::Files(FilesStep { put }) => named.add(put, |named| &mut named.files),
                 Body::Settings(SettingsStep { set, .. }) => named.add(set, |named| &mut named.settings),
+                Body::Firmware(step) => named.firmware.push(KeptSlot::Written(step.slot.clone())),
                 Body::Backup(backup) => {
                     named.files.extend(backup.files.clone());
                     named.settings.extend(backup.settings.clone());
+                    named.firmware.extend(backup.firmware.clone());
                     named.secrets.extend(backup.secrets.clone());
                 }
                 _ => {}
             }
         }
+        let mut seen = std::collections::BTreeSet::new();
+        named.firmware.retain(|slot| seen.insert(slot.clone()));
         for names in [&mut named.files, &mut named.settings, &mut named.secrets] {
             let mut seen = std::collections::BTreeSet::new();
             names.retain(|name| seen.insert(name.clone()));
@@ -180,21 +187,21 @@ impl Named {
     /// Whether it names nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.settings.is_empty()
+        self.files.is_empty() && self.settings.is_empty() && self.firmware.is_empty()
     }
 
     /// A backup of it.
     #[must_use]
     pub fn step(self, name: &str, implied: bool, label: Option<String>) -> Step {
-        let Named { files, settings, secrets } = self;
-        Step::plain(name, Body::Backup(BackupStep { files, settings, secrets, implied, label }), Level::Link)
+        let Named { files, settings, firmware, secrets } = self;
+        Step::plain(name, Body::Backup(BackupStep { files, settings, firmware, secrets, implied, label }), Level::Link)
     }
 }
 
 /// A backup of what is named.
 #[must_use]
 pub fn backup(command: &str, named: Named, label: Option<String>) -> Resolved {
-    let what = format!("{command} {:?} {:?}", named.files, named.settings);
+    let what = format!("{command} {:?} {:?} {:?}", named.files, named.settings, named.firmware);
     Resolved::single(command, &what, vec![named.step(command, false, label)])
 }
 

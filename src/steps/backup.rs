@@ -9,7 +9,7 @@ use super::{Action, Bench, Effect, Kept, Observed, Stage, StepKind, lacking};
 use crate::device::{Capability, Driver, Files};
 use crate::digest::Algorithm;
 use crate::error::{Error, Kind, Result};
-use crate::profile::model::BackupStep;
+use crate::profile::model::{BackupStep, KeptSlot};
 
 /// Up to this many bytes a file waits in memory for its digest; longer ones on disk.
 const IN_MEMORY: usize = 8 << 20;
@@ -47,6 +47,15 @@ impl StepKind for BackupStep {
                 false => take_setting(driver, key, bench)?,
             };
             sort(("setting", key), taken, self.implied, &mut kept, &mut omitted);
+        }
+        for slot in &self.firmware {
+            bench.op.check()?;
+            let (name, taken) = take_firmware(driver, slot, bench)?;
+            if kept.iter().any(|kept| kept.kind == "firmware" && kept.path == name) {
+                continue;
+            }
+            let written = matches!(slot, KeptSlot::Written(_));
+            sort(("firmware", &name), taken, written, &mut kept, &mut omitted);
         }
         let backup = bench.keep.backup(driver.unit(), self.label.as_deref(), &kept, &omitted)?;
         let verdict = (!omitted.is_empty()).then(|| {
@@ -134,6 +143,33 @@ fn check_digest(
         ),
     )
     .next("take the backup again; if it happens again the unit's flash or link is bad"))
+}
+
+/// Reads a slot into the vault, with its name. A unit that lets nobody read its firmware loses none by a backup that only
+/// follows from a profile.
+fn take_firmware(driver: &mut dyn Driver, slot: &KeptSlot, bench: &mut Bench<'_, '_>) -> Result<(String, Taken)> {
+    let (slot, is_named) = match slot {
+        KeptSlot::Named(slot) => (Some(slot.as_str()), true),
+        KeptSlot::Written(slot) => (slot.as_deref(), false),
+    };
+    let unread = |why: String| if is_named { Err(why) } else { Ok(None) };
+    let Some(firmware) = driver.firmware() else {
+        return Ok((slot.unwrap_or_default().to_owned(), unread(lacking(Capability::Firmware).to_string())));
+    };
+    let Some(slot) = slot.map(str::to_owned).or_else(|| firmware.usual()) else {
+        return Ok((String::new(), Err("the unit has several slots, and none is named".to_owned())));
+    };
+    let mut spool = SpooledTempFile::new(IN_MEMORY);
+    let taken = match firmware.read(&slot, &mut spool, bench.op) {
+        Ok(Some(len)) => {
+            spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
+            Ok(Some((len, bench.keep.put(&mut spool)?)))
+        }
+        Ok(None) => unread("the unit lets nobody read it".to_owned()),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => Err(error.to_string()),
+        Err(error) => return Err(error),
+    };
+    Ok((slot, taken))
 }
 
 fn take_setting(driver: &mut dyn Driver, key: &str, bench: &mut Bench<'_, '_>) -> Result<Taken> {

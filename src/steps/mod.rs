@@ -68,7 +68,7 @@ pub trait Keep {
 /// One thing that a backup took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// `file` or `setting`.
+    /// `file`, `setting` or `firmware`.
     pub kind: &'static str,
     /// Its path or key.
     pub path: String,

@@ -24,6 +24,8 @@ pub enum ItemKind {
     File,
     /// A setting, under its key.
     Setting,
+    /// What a firmware slot holds, under its name.
+    Firmware,
 }
 
 impl fmt::Display for ItemKind {
@@ -31,6 +33,7 @@ impl fmt::Display for ItemKind {
         f.write_str(match self {
             ItemKind::File => "file",
             ItemKind::Setting => "setting",
+            ItemKind::Firmware => "firmware",
         })
     }
 }

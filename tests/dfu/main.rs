@@ -9,7 +9,7 @@ use firmware_stubs::dfu::{Detach, Factory, Fault, Firmware, Manifestation, Memor
 use hardwire::device::{Activate, Level, Mode, Offer};
 use hardwire::error::{Kind, Result};
 use hardwire::link::usb::fault::{Faults, Harm};
-use hardwire::profile::model::{Body, FirmwareStep, Payload, RebootStep, Step};
+use hardwire::profile::model::{BackupStep, Body, FirmwareStep, KeptSlot, Payload, RebootStep, Step};
 use hardwire::run::report::{Outcome, Report, StepOutcome};
 use protocols::dfu::file::{ForDevice, Image, Segment, Suffix, append_suffix, encode_dfuse, encode_hex};
 use protocols::dfu::wire::{Layout, PollTimeout};
@@ -289,6 +289,50 @@ fn what_the_unit_offers_is_what_its_descriptors_say() {
     let unit = rig.with(|driver, _| driver.unit().clone()).unwrap();
     assert_eq!((unit.mode, unit.firmware[0].slot.as_str()), (Mode::Dfu, "internal-flash"));
     assert_eq!(levels(&unit.offers), [("firmware".to_owned(), 1), ("power".to_owned(), 0)]);
+}
+
+#[test]
+fn what_a_slot_held_is_backed_up_and_can_be_put_back() {
+    for (name, adjust) in KINDS {
+        let rig = Rig::new(adjust);
+        let old = rig.running();
+        let body = |firmware| BackupStep {
+            files: Vec::new(),
+            settings: Vec::new(),
+            firmware,
+            secrets: Vec::new(),
+            implied: false,
+            label: None,
+        };
+        let backup = Step::plain("backup", Body::Backup(body(vec![KeptSlot::Written(None)])), Level::Link);
+        let report = rig.run(vec![backup.clone(), firmware(&app(), Activate::Confirm, Level::Digest)]).unwrap();
+        assert_eq!(
+            (report.outcome, report.mode),
+            (Outcome::Pass, Some(Mode::Application)),
+            "{name}: {}",
+            failed(&report)
+        );
+        assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}");
+        let kept = rig.vault.find(report.steps[0].backup.as_deref().unwrap()).unwrap();
+        let [item] = kept.manifest.items.as_slice() else { panic!("{name}: {:?}", kept.manifest.items) };
+        let held = rig.vault.get_checked(&item.sha256).unwrap();
+        let mut bytes = vec![0; usize::try_from(item.bytes).unwrap()];
+        held.read_exact_at(0, &mut bytes).unwrap();
+        let report = rig.run(confirmed(&bytes)).unwrap();
+        assert_eq!(report.outcome, Outcome::Pass, "{name}: {}", failed(&report));
+        assert_eq!(rig.running(), old, "{name}");
+    }
+    let rig = Rig::new(|options| options.upload = Upload::Refused);
+    let body = BackupStep {
+        files: Vec::new(),
+        settings: Vec::new(),
+        firmware: vec![KeptSlot::Written(None)],
+        secrets: Vec::new(),
+        implied: false,
+        label: None,
+    };
+    let error = rig.run(vec![Step::plain("backup", Body::Backup(body), Level::Link)]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported, "its application says already that it cannot be read");
 }
 
 /// Cuts the cable at every control transfer of an apply: no false PASS, and the next run passes.

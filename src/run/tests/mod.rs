@@ -312,6 +312,7 @@ fn a_backup_leaves_out_what_an_earlier_run_put_there_as_a_secret() {
     let body = BackupStep {
         files: Vec::new(),
         settings: vec!["k".to_owned()],
+        firmware: Vec::new(),
         secrets: Vec::new(),
         implied: false,
         label: None,
@@ -329,6 +330,7 @@ fn a_backup_says_what_it_could_not_take_and_is_then_not_a_pass() {
         let body = BackupStep {
             files: files.iter().map(|path| (*path).to_owned()).collect(),
             settings: Vec::new(),
+            firmware: Vec::new(),
             secrets: Vec::new(),
             implied: false,
             label: None,
