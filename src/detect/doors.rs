@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::serial::Port;
 use super::usb::Device;
 use super::{
-    Found, Usb,
+    Awaits, Found, Usb,
     known::{ADAPTERS, KNOWN},
     named,
 };
@@ -24,10 +24,12 @@ pub(super) fn rows(signatures: &[Signature], ports: Vec<Port>, devices: &[Device
     let mut by_device: BTreeMap<String, Vec<Port>> = BTreeMap::new();
     let mut found = Vec::new();
     for port in ports {
-        match port.usb.as_ref().and_then(|usb| usb.port.clone()) {
-            Some(key) if devices.iter().any(|device| device.port == key) => {
-                by_device.entry(key).or_default().push(port);
+        match &port.place {
+            Some(key) if devices.iter().any(|device| device.port == *key) => {
+                by_device.entry(key.clone()).or_default().push(port);
             }
+            // Its device came or went while we looked: the next look shows it whole.
+            Some(_) if port.usb.is_none() => {}
             _ => found.push(lone(signatures, port)),
         }
     }
@@ -42,10 +44,10 @@ pub(super) fn rows(signatures: &[Signature], ports: Vec<Port>, devices: &[Device
 /// A port of no USB device, or of one that cannot be looked at.
 fn lone(signatures: &[Signature], port: Port) -> Found {
     let mut found = named(port.address);
-    if let Some(usb) = port.usb {
+    if let Some((usb, model)) = port.usb {
         let (vendor, product) = usb.ids();
         let look = Look::at(signatures, &Shown { vendor, product, classes: &[], texts: &[] });
-        speak(&mut found, look.serial, usb.serial.as_ref(), port.model.as_ref());
+        speak(&mut found, look.serial, usb.serial.as_ref(), model.as_ref());
         found.name = look.name;
         found.usb = Some(usb);
     }
@@ -80,6 +82,7 @@ fn doors(signatures: &[Signature], device: &Device, ports: &[Port]) -> Vec<Found
     let look = Look::at(signatures, &device.shown());
     let row = |address: String, speaks: Option<Speaks>| {
         let mut found = named(address);
+        found.awaits = device.is_silent.then_some(Awaits::Texts);
         found.usb = Some(usb(device));
         found.name = look.name;
         speak(&mut found, speaks, device.serial.as_ref(), device.model.as_ref());
@@ -101,9 +104,16 @@ fn doors(signatures: &[Signature], device: &Device, ports: &[Port]) -> Vec<Found
         let mut found = row(address, None);
         // Its texts are its own: nothing hides behind it.
         (found.serial, found.model) = (device.serial.clone(), device.model.clone());
-        found.port_should_come = should_have_port(device, &look);
+        if should_have_port(device, &look) {
+            found.awaits.get_or_insert(Awaits::Port);
+        }
         found.hint = Some(why_no_driver(device, &look).to_owned());
         rows.push(found);
+    }
+    if device.is_silent {
+        for found in &mut rows {
+            found.remark("it keeps the kernel waiting for its strings: it is still starting, or it is broken");
+        }
     }
     if !device.is_authorized {
         for found in &mut rows {

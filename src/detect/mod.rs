@@ -46,9 +46,18 @@ pub struct Found {
     pub access: Access,
     /// What a person could do about it.
     pub hint: Option<String>,
-    /// The kernel should make a serial port of it, and has not yet.
+    /// What should come of it within a moment.
     #[serde(skip)]
-    pub(crate) port_should_come: bool,
+    awaits: Option<Awaits>,
+}
+
+/// What a device that was just plugged in may not have yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    /// The serial port that the kernel should make of it.
+    Port,
+    /// Its strings.
+    Texts,
 }
 
 /// A USB identity and place.
@@ -73,6 +82,13 @@ impl Found {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.address.strip_prefix("tty:").map(Path::new)
+    }
+
+    /// Whether something of it is still to come: the serial port that the kernel should make of it, or its strings. It
+    /// should not be opened before.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.awaits.is_some()
     }
 
     /// Adds what a person should know.
@@ -195,6 +211,6 @@ pub fn named(address: String) -> Found {
         usb: None,
         access: Access::Ok,
         hint: None,
-        port_should_come: false,
+        awaits: None,
     }
 }

@@ -184,8 +184,8 @@ fn one<'a>(found: &[&'a Found], what: &str) -> Result<&'a Found> {
 }
 
 pub(super) fn address_of(found: &Found) -> Result<Address> {
-    if found.port_should_come {
-        let sentence = format!("{} has no serial port yet", found.address);
+    if found.is_incomplete() {
+        let sentence = format!("{} has no serial port yet, or keeps its strings to itself", found.address);
         return Err(Error::absent(sentence).next("wait a second; if none comes, see `hardwire detect`"));
     }
     found.address.parse()

@@ -32,7 +32,7 @@ fn device(port: &str, (vendor, product): (u16, u16), interfaces: &[[u8; 3]]) -> 
 }
 
 fn tty(name: &str, port: &str) -> Port {
-    Port { address: format!("tty:/dev/{name}"), usb: Some(Usb::new(0, 0).on(port)), model: None }
+    Port { address: format!("tty:/dev/{name}"), place: Some(port.into()), usb: None }
 }
 
 fn listed(ports: Vec<Port>, devices: &[Device]) -> Vec<(String, Option<&'static str>)> {
@@ -66,7 +66,8 @@ fn each_driver_of_a_composite_device_has_its_door() {
     let neither = [device("1-2", (0x1209, 1), &[ACM])];
     assert_eq!(listed(tty0(), &neither), [("tty:/dev/ttyACM0".into(), None)]);
     assert_eq!(listed(vec![], &neither), [("usb:1-2".into(), None)]);
-    assert!(rows(SIGNATURES, vec![], &neither)[0].port_should_come);
+    assert_eq!(rows(SIGNATURES, vec![], &neither)[0].awaits, Some(Awaits::Port));
+    assert_eq!(listed(tty0(), &[]), [], "its device has left or is not there yet");
 }
 
 #[test]
@@ -125,4 +126,12 @@ fn rows_sort_by_number() {
     let mut all = ["usb:1-2.10", "usb:1-2.9", "tty:/dev/ttyS10", "tty:/dev/ttyS9", "tty:/dev/ttyACM1"];
     all.sort_by_key(|address| natural(address));
     assert_eq!(all, ["tty:/dev/ttyACM1", "tty:/dev/ttyS9", "tty:/dev/ttyS10", "usb:1-2.9", "usb:1-2.10"]);
+}
+
+#[test]
+fn a_device_that_keeps_its_strings_to_itself_is_listed_without() {
+    let silent = Device { is_silent: true, serial: None, model: None, ..device("1-1", (0x2fe3, 0x0100), &[ACM]) };
+    let found = rows(SIGNATURES, vec![tty("ttyACM0", "1-1")], &[silent]);
+    assert_eq!((found[0].awaits, found[0].driver), (Some(Awaits::Texts), Some("smp")));
+    assert!(found[0].hint.as_ref().unwrap().contains("strings"));
 }

@@ -125,7 +125,7 @@ fn member(root: &Path, person: &Person) -> Finding {
         .next("log in again");
     }
     Finding::new("member", State::Missing, format!("{name} is no member of group `{GROUP}` and sits at no seat of this machine"))
-        .next(format!("sudo usermod -aG {GROUP} {name}, then log in again; serial ports have a group of their own, which `hardwire detect` names"))
+        .next(format!("sudo usermod -aG {GROUP} {name}, then log in again; serial adapters keep the system's own group, which `hardwire detect` names"))
 }
 
 /// Only when it runs: it asks new serial ports whether they are modems, and has spoilt units in the middle of a write.

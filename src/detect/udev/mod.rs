@@ -3,8 +3,8 @@
 //! The rules are made of the drivers' signatures, so they cannot say anything else than what is driven. Nothing is
 //! made world-writable. Whoever sits at the machine may open the units (`uaccess`); on a station without a seat, the
 //! members of group [`GROUP`] may. It is a group of its own because `plugdev` is missing on many systems and means all
-//! that can be plugged in where it is there. Serial ports keep the system's own group, so that no other program
-//! loses them.
+//! that can be plugged in where it is there, and one for serial and USB units alike, so that a unit stays open to the
+//! same people in each of its modes. Other serial ports, adapters too, keep the group that the system gives them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

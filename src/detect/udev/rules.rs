@@ -26,7 +26,9 @@ pub fn generate(signatures: &[Signature]) -> String {
         "GOTO=\"hardwire_end\"\n\nLABEL=\"hardwire_ports\"\nSUBSYSTEM!=\"tty\", GOTO=\"hardwire_adapters\"\n",
     );
     section(&mut rules, signatures, "ATTRS", |via| match via {
-        Via::Serial => "ENV{ID_MM_DEVICE_IGNORE}=\"1\", ENV{ID_MM_PORT_IGNORE}=\"1\", TAG+=\"uaccess\"".into(),
+        Via::Serial => format!(
+            "ENV{{ID_MM_DEVICE_IGNORE}}=\"1\", ENV{{ID_MM_PORT_IGNORE}}=\"1\", TAG+=\"uaccess\", GROUP=\"{GROUP}\", MODE=\"0660\""
+        ),
         // Its ports are not how it is spoken to; a probe would disturb it all the same.
         Via::Usb => "ENV{ID_MM_DEVICE_IGNORE}=\"1\", ENV{ID_MM_PORT_IGNORE}=\"1\"".into(),
     });

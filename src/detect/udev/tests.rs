@@ -6,7 +6,7 @@ fn driven(name: &'static str, via: Via, pattern: Pattern) -> Signature {
 }
 
 #[test]
-fn what_speaks_usb_is_opened_to_a_group_and_what_has_a_port_keeps_the_ports_own() {
+fn each_unit_is_opened_where_its_driver_speaks_to_it_and_nowhere_else() {
     let rules = generate(&[
         driven("loader", Via::Usb, Pattern::interface(0xfe, 0x01, 0x02)),
         driven("loader", Via::Usb, Pattern::interface(0xfe, 0x01, 0x02)),
@@ -16,9 +16,9 @@ fn what_speaks_usb_is_opened_to_a_group_and_what_has_a_port_keeps_the_ports_own(
     let line = |part: &str| -> Vec<&str> { rules.lines().filter(|line| line.contains(part)).collect() };
     let usb = "ENV{ID_USB_INTERFACES}==\"*:fe0102:*\", ENV{ID_MM_DEVICE_IGNORE}=\"1\", TAG+=\"uaccess\", \
                GROUP=\"hardwire\", MODE=\"0660\"";
-    assert_eq!(line("GROUP="), [usb]);
+    assert_eq!(line("fe0102").first(), Some(&usb));
     let port = "ATTRS{idVendor}==\"2fe3\", ATTRS{idProduct}==\"0100\", ENV{ID_MM_DEVICE_IGNORE}=\"1\", \
-                ENV{ID_MM_PORT_IGNORE}=\"1\", TAG+=\"uaccess\"";
+                ENV{ID_MM_PORT_IGNORE}=\"1\", TAG+=\"uaccess\", GROUP=\"hardwire\", MODE=\"0660\"";
     assert_eq!(line("ATTRS{idVendor}"), [port]);
     assert!(line("1366").is_empty(), "what is only named gets no rule");
     assert!(!rules.contains("066\""), "nothing is world-writable");

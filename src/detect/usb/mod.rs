@@ -9,6 +9,8 @@ use crate::device::{Shown, UnitText};
 mod host;
 #[cfg(target_os = "linux")]
 mod sysfs;
+#[cfg(target_os = "linux")]
+mod texts;
 
 /// bInterfaceClass of what the kernel makes a serial port of: communications, abstract control model.
 const SERIAL_PORT: [u8; 2] = [0x02, 0x02];
@@ -32,6 +34,8 @@ pub(super) struct Device {
     pub(super) model: Option<UnitText>,
     /// The system lets it do something: a hub's guard may withhold that (`authorized`).
     pub(super) is_authorized: bool,
+    /// It has not told its strings yet.
+    pub(super) is_silent: bool,
 }
 
 impl Device {

@@ -10,6 +10,7 @@ use std::path::Path;
 use protocols::usb::{Configuration, DeviceDescriptor};
 
 use super::Device;
+use super::texts::{Memory, Stay, Texts};
 use crate::detect::PortPath;
 use crate::device::UnitText;
 
@@ -25,38 +26,55 @@ const MOST_INTERFACES: usize = 32;
 
 /// All devices; `None` where the kernel lists none here.
 pub(super) fn devices() -> Option<Vec<Device>> {
-    under(Path::new(DEVICES))
+    static MEMORY: Memory = Memory::new();
+    under(Path::new(DEVICES), &MEMORY)
 }
 
-fn under(folder: &Path) -> Option<Vec<Device>> {
+fn under(folder: &Path, memory: &Memory) -> Option<Vec<Device>> {
     let entries = fs::read_dir(folder).ok()?;
     // `1-2.3` is a device; `usb1` is a controller, `1-2.3:1.0` an interface.
     let is_device = |name: &String| name.contains('-') && !name.contains(':');
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(is_device);
-    Some(names.filter_map(|name| device(&folder.join(&name), name)).collect())
+    let stays: Vec<Stay> = names.filter_map(|port| stay(folder, port)).collect();
+    let texts = memory.of(folder, &stays);
+    Some(stays.into_iter().zip(texts).filter_map(|(stay, texts)| device(folder, stay, texts)).collect())
 }
 
-fn device(folder: &Path, port: String) -> Option<Device> {
-    let bytes = read(&folder.join("descriptors"), MOST_DESCRIPTORS)?;
-    let descriptor = DeviceDescriptor::parse(&bytes).ok()?;
+fn stay(folder: &Path, port: String) -> Option<Stay> {
+    let descriptors = read(&folder.join(&port).join("descriptors"), MOST_DESCRIPTORS)?;
+    let number = text(&folder.join(&port).join("devnum")).and_then(|text| text.untrusted().parse().ok());
+    Some(Stay { port, number, descriptors })
+}
+
+/// Nothing here waits for the device: what takes its lock is read in [`super::texts`].
+fn device(folder: &Path, stay: Stay, texts: Option<Texts>) -> Option<Device> {
+    let folder = folder.join(&stay.port);
+    let descriptor = DeviceDescriptor::parse(&stay.descriptors).ok()?;
     let class = descriptor.class;
+    let is_silent = texts.is_none();
+    let Texts { serial, model } = texts.unwrap_or_default();
     let mut device = Device {
-        path: PortPath::of(&port),
-        number: text(&folder.join("devnum")).and_then(|text| text.untrusted().parse().ok()),
+        path: PortPath::of(&stay.port),
+        number: stay.number,
         vendor: descriptor.id.vendor,
         product: descriptor.id.product,
         classes: vec![[class.class, class.subclass, class.protocol]],
-        serial: text(&folder.join("serial")),
-        model: text(&folder.join("product")),
+        serial,
+        texts: model.iter().cloned().collect(),
+        model,
         is_authorized: text(&folder.join("authorized")).is_none_or(|text| text.untrusted() != "0"),
-        port,
-        ..Device::default()
+        is_silent,
+        port: stay.port,
     };
-    let active = text(&folder.join("bConfigurationValue")).and_then(|text| text.untrusted().parse().ok());
-    if let Some(configuration) = configuration(bytes.get(DeviceDescriptor::LEN..).unwrap_or_default(), active) {
+    let interfaces = interfaces(&folder, &device.port);
+    // `1-2.3:2.0` belongs to configuration 2.
+    let active = interfaces.iter().find_map(|name| name.rsplit(':').next()?.split('.').next()?.parse().ok());
+    if let Some(configuration) =
+        configuration(stay.descriptors.get(DeviceDescriptor::LEN..).unwrap_or_default(), active)
+    {
         device.take_interfaces(&configuration);
     }
-    device.texts = device.model.iter().cloned().chain(interface_texts(folder, &device.port)).collect();
+    device.texts.extend(interfaces.iter().filter_map(|name| text(&folder.join(name).join("interface"))));
     Some(device)
 }
 
@@ -75,16 +93,16 @@ fn configuration(mut bytes: &[u8], active: Option<u8>) -> Option<Configuration> 
     first
 }
 
-fn interface_texts(folder: &Path, port: &str) -> Vec<UnitText> {
+/// The names of its interfaces: only a device that has been given a configuration has any.
+fn interfaces(folder: &Path, port: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let prefix = format!("{port}:");
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let interfaces = names.filter(|name| name.starts_with(&prefix)).take(MOST_INTERFACES);
-    interfaces.filter_map(|name| text(&folder.join(name).join("interface"))).collect()
+    names.filter(|name| name.starts_with(&prefix)).take(MOST_INTERFACES).collect()
 }
 
 /// A line of text; the kernel has made UTF-8 of it, and ends it with a newline.
-fn text(path: &Path) -> Option<UnitText> {
+pub(super) fn text(path: &Path) -> Option<UnitText> {
     let bytes = read(path, MOST_TEXT)?;
     let text = String::from_utf8_lossy(&bytes);
     let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -111,14 +129,14 @@ mod tests {
 
     fn one(files: &[(&str, &[u8])]) -> Option<Device> {
         let sys = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
+        for (name, bytes) in files.iter().chain(&[("devnum", &b"7\n"[..])]) {
             let path = sys.path().join("1-2.3").join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
         fs::create_dir_all(sys.path().join("usb1")).unwrap();
         fs::create_dir_all(sys.path().join("1-2.3:1.0")).unwrap();
-        under(sys.path()).unwrap().pop()
+        under(sys.path(), &Memory::new()).unwrap().pop()
     }
 
     #[test]
@@ -126,8 +144,6 @@ mod tests {
         let descriptors = [&DEVICE[..], &configuration_of(1, [8, 6, 80]), &configuration_of(2, [2, 2, 1])].concat();
         let device = one(&[
             ("descriptors", &descriptors),
-            ("bConfigurationValue", b"2\n"),
-            ("devnum", b"7\n"),
             ("serial", b"A\x1b[2J\xff \n"),
             ("product", b"Thermostat\n"),
             ("authorized", b"1\n"),
@@ -143,6 +159,54 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_read_once_a_stay() {
+        let sys = tempfile::tempdir().unwrap();
+        let folder = sys.path().join("1-1");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("descriptors"), DEVICE).unwrap();
+        let memory = Memory::new();
+        let serial = |number: &str, serial: &str| {
+            fs::write(folder.join("devnum"), number).unwrap();
+            fs::write(folder.join("serial"), serial).unwrap();
+            under(sys.path(), &memory).unwrap()[0].serial.as_ref().map(ToString::to_string)
+        };
+        assert_eq!(serial("5\n", "A\n").as_deref(), Some("A"));
+        assert_eq!(serial("5\n", "B\n").as_deref(), Some("A"), "the kernel reads them once too");
+        assert_eq!(serial("6\n", "B\n").as_deref(), Some("B"), "another number is another stay");
+        fs::remove_file(folder.join("descriptors")).unwrap();
+        assert!(under(sys.path(), &memory).unwrap().is_empty());
+        fs::write(folder.join("descriptors"), DEVICE).unwrap();
+        assert_eq!(serial("6\n", "C\n").as_deref(), Some("C"), "what left is forgotten");
+    }
+
+    #[test]
+    fn a_device_that_does_not_answer_holds_nobody_up_and_is_asked_once() {
+        let sys = tempfile::tempdir().unwrap();
+        for port in ["1-1", "1-2"] {
+            let folder = sys.path().join(port);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("descriptors"), DEVICE).unwrap();
+            fs::write(folder.join("devnum"), "5\n").unwrap();
+        }
+        fs::write(sys.path().join("1-2/serial"), "B\n").unwrap();
+        // Reading a pipe that nobody writes to waits, as a read does that the device keeps from its lock.
+        let pipe = sys.path().join("1-1/serial");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let memory = Memory::new();
+        let look = || {
+            let mut devices = under(sys.path(), &memory).unwrap();
+            devices.sort_by(|a, b| a.port.cmp(&b.port));
+            devices.into_iter().map(|device| (device.is_silent, device.serial)).collect::<Vec<_>>()
+        };
+        let other = (false, Some(UnitText::new("B")));
+        assert_eq!(look(), [(true, None), other.clone()]);
+        assert_eq!(look(), [(true, None), other.clone()]);
+        fs::write(&pipe, "A\n").unwrap();
+        let told = (0..100_000).find_map(|_| Some(look()).filter(|look| !look[0].0)).unwrap();
+        assert_eq!(told, [(false, Some(UnitText::new("A"))), other]);
+    }
+
+    #[test]
     fn descriptors_that_lie_or_end_early_lose_what_they_lie_about() {
         let loops = [&DEVICE[..], &[9, 2, 0, 0, 1, 1, 0, 0x80, 50, 0, 4]].concat();
         let device = one(&[("descriptors", &loops)]).unwrap();
@@ -153,6 +217,6 @@ mod tests {
         assert!(one(&[("descriptors", &DEVICE[..17])]).is_none());
         assert!(one(&[("serial", b"no descriptors\n")]).is_none());
         let many = [&DEVICE[..], &[9, 2, 9, 0, 0, 1, 0, 0x80, 50].repeat(60_000)].concat();
-        assert!(one(&[("descriptors", &many), ("bConfigurationValue", b"9")]).is_some());
+        assert!(one(&[("descriptors", &many), ("1-2.3:9.0/interface", b"x")]).is_some());
     }
 }

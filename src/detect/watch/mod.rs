@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use protocols::time::Moment;
 
-use super::{Access, Found};
+use super::{Access, Awaits, Found};
 use crate::clock::Clock;
 
 #[cfg(target_os = "linux")]
@@ -26,6 +26,8 @@ const SETTLE: Duration = Duration::from_millis(25);
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a device may be without the serial port that the kernel should make of it before it is told without.
 const PORT_COMES: Duration = Duration::from_millis(150);
+/// How long a device may keep its strings to itself before it is told without.
+const TEXTS_COME: Duration = Duration::from_secs(2);
 /// How long a new device may be denied: udev's rules come after the node.
 pub(super) const RULES_COME: Duration = Duration::from_secs(2);
 
@@ -93,7 +95,13 @@ impl Watcher {
         let known = self.there_after_changes();
         for (address, old) in known {
             match seen.get(&address) {
-                Some(found) if is_same(found, &old) => _ = seen.remove(&address),
+                Some(found) if is_same(found, &old) => {
+                    let found = seen.remove(&address).filter(|_| old.awaits.is_some());
+                    // What it kept to itself when it was told may have come since.
+                    if let (Some(found), Some(there)) = (found, self.there.get_mut(&address)) {
+                        *there = Found { access: there.access, ..found };
+                    }
+                }
                 // Another unit on the same port, or the same one that left in between: both are told.
                 _ => self.changes.push_back(Change::Departed(Box::new(old))),
             }
@@ -112,6 +120,8 @@ impl Watcher {
                 self.changes.push_back(Change::Arrived(Box::new(found)));
             }
         }
+        let took = self.clock.now().saturating_since(now);
+        tracing::debug!(?took, there = self.there.len(), unsettled = self.unsettled.len(), "looked");
         if !self.unsettled.is_empty() {
             self.due = Some(now + LOOK_AGAIN);
         }
@@ -169,13 +179,17 @@ fn apply(change: &Change, there: &mut BTreeMap<String, Found>) {
 
 /// Whether `found` is what was there before, and did not leave in between.
 fn is_same(found: &Found, before: &Found) -> bool {
-    found.usb == before.usb
+    let place = |found: &Found| found.usb.as_ref().map(|usb| (usb.port.clone(), usb.number, usb.id.clone()));
+    place(found) == place(before)
 }
 
 /// How long to look again before an arrival like this is told.
 fn patience(found: &Found) -> Duration {
-    if found.port_should_come {
-        PORT_COMES
+    if let Some(awaits) = found.awaits {
+        match awaits {
+            Awaits::Port => PORT_COMES,
+            Awaits::Texts => TEXTS_COME,
+        }
     } else if found.access == Access::Denied && (found.driver.is_some() || found.path().is_some()) {
         RULES_COME
     } else {

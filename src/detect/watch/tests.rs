@@ -123,7 +123,7 @@ fn an_arrival_that_is_denied_is_told_when_the_rules_came_or_after_two_seconds() 
 
 #[test]
 fn a_device_waits_a_moment_for_the_serial_port_that_the_kernel_makes_of_it() {
-    let bare = Found { port_should_come: true, ..unit("usb:1-1", 5) };
+    let bare = Found { awaits: Some(Awaits::Port), ..unit("usb:1-1", 5) };
     let (with, _) = told(&[(0, vec![]), (1000, vec![bare.clone()]), (1090, vec![unit("tty:/dev/a", 5)])]);
     assert_eq!(with, ["1115 +tty:/dev/a"]);
     let (without, _) = told(&[(0, vec![]), (1000, vec![bare])]);

@@ -155,7 +155,7 @@ impl PortBay {
             // What an adapter shows says nothing of the unit behind it.
             shows: now.driver.and(usb).and_then(|usb| Some((usb.id.clone(), usb.serial.clone()?))),
             has_clones: usb_serial(now).is_some() && places.iter().any(shares),
-            port_should_come: now.port_should_come,
+            port_should_come: now.is_incomplete(),
         })
     }
 

@@ -8,7 +8,9 @@ pub mod kernel;
 pub mod monitor;
 pub mod person;
 pub mod stand_in;
+pub mod station;
 pub mod stub;
+pub mod uevents;
 pub mod unit;
 
 use std::time::{Duration, Instant};
