@@ -1,3 +1,5 @@
+#[cfg(unix)]
+mod floor;
 mod invariants;
 mod line;
 mod shop;
