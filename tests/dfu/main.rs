@@ -95,6 +95,27 @@ fn a_run_crosses_into_the_loader_and_back_and_writes_nothing_the_second_time() {
 }
 
 #[test]
+fn the_profile_that_ships_passes_from_either_mode_and_writes_once() {
+    let profile = include_str!("../../profiles/dfu-firmware.yaml");
+    let target = ForDevice { vendor: Some(0x1209), product: None, release: Some(Bcd(0x0207)) };
+    let file = append_suffix(&app(), Suffix { for_device: target, version: Bcd(0x0100) });
+    for (name, adjust) in KINDS {
+        for factory in [Factory::Firmware(Bcd(0x0100)), Factory::Blank] {
+            let rig = Rig::new(|options| {
+                adjust(options);
+                options.factory = factory;
+            });
+            let report = rig.apply(profile, "app.dfu", &file).unwrap();
+            assert_eq!(report.outcome, Outcome::Pass, "{name}: {}", failed(&report));
+            assert_eq!((report.level, report.mode), (Some(Level::Readback), Some(Mode::Application)), "{name}");
+            assert_eq!(rig.running().unwrap(), sha256(&app()), "{name}");
+            let again = rig.apply(profile, "app.dfu", &file).unwrap();
+            assert_eq!((again.outcome, again.steps[0].sent), (Outcome::Pass, 0), "{name}: {}", failed(&again));
+        }
+    }
+}
+
+#[test]
 fn a_blank_unit_in_its_loader_is_brought_to_life() {
     for (name, adjust) in KINDS {
         let rig = Rig::new(|options| {

@@ -16,6 +16,7 @@ use hardwire::ledger::{Filter, Ledger, RecordKind};
 use hardwire::link::usb::fault::Faults;
 use hardwire::link::usb::memory::{self, Answer, Peripheral};
 use hardwire::profile::model::{Resolved, Step};
+use hardwire::profile::{self, Facts, Fit, Inputs};
 use hardwire::run::person::{Consent, Person, Question};
 use hardwire::run::report::Report;
 use hardwire::run::{self, Desk, Order};
@@ -252,6 +253,22 @@ impl Rig {
     }
 
     pub fn run(&self, steps: Vec<Step>) -> Result<Report> {
+        self.carry_out(Resolved::single("test", "test", steps))
+    }
+
+    /// A profile with this file beside it.
+    pub fn apply(&self, profile: &str, artifact: &str, file: &[u8]) -> Result<Report> {
+        let path = self.folder.path().join("profile.yaml");
+        std::fs::write(self.folder.path().join(artifact), file).unwrap();
+        std::fs::write(&path, profile).unwrap();
+        profile::lock(&path)?;
+        let prepared = profile::load(&path)?.prepare()?;
+        let facts = self.with(|driver, _| Facts::of(driver.unit(), None))?;
+        assert_eq!(prepared.fits(&facts), Fit::Yes);
+        self.carry_out(prepared.resolve(&facts, &Inputs::default())?)
+    }
+
+    fn carry_out(&self, resolved: Resolved) -> Result<Report> {
         let mut port = self.port();
         let cancel = Cancel::default();
         let mut quiet = |_| {};
@@ -270,7 +287,7 @@ impl Rig {
         let order = Order {
             kind: RecordKind::Run,
             run: Uuid::new_v4(),
-            resolved: Resolved::single("test", "test", steps),
+            resolved,
             serial: None,
             modes: dfu().modes(),
             tags: BTreeMap::new(),

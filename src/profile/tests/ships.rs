@@ -8,11 +8,12 @@ use super::super::{Facts, Fit, Given, Sources, UnitNames, draft, load, load_text
 use super::{Bench, no_inputs};
 use crate::device::{Capability, Level, Mode, Offer, Unit};
 
-const SHIPPED: [(&str, Mode, &[&str]); 4] = [
+const SHIPPED: [(&str, Mode, &[&str]); 5] = [
     ("zephyr-smp.yaml", Mode::Application, &["files", "diagnose", "backup"]),
     ("zephyr-settings.yaml", Mode::Application, &["settings", "diagnose", "backup"]),
     ("mcuboot-update.yaml", Mode::Application, &["firmware", "diagnose"]),
     ("mcuboot-recovery.yaml", Mode::Recovery, &["firmware"]),
+    ("dfu-firmware.yaml", Mode::Dfu, &["firmware"]),
 ];
 
 #[test]
@@ -24,11 +25,11 @@ fn every_profile_that_ships_resolves() {
     assert_eq!(there.count(), SHIPPED.len(), "a profile that ships is named here");
     for (name, mode, kinds) in SHIPPED {
         let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
-        let bench = Bench::new(&[(name, &text), ("app.signed.bin", "image")]);
+        let bench = Bench::new(&[(name, &text), ("app.signed.bin", "image"), ("app.dfu", "image")]);
         lock(bench.path(name)).unwrap();
         let prepared = load(bench.path(name)).unwrap().prepare().unwrap();
         let facts = Facts {
-            driver: Some("smp".into()),
+            driver: Some(if mode == Mode::Dfu { "dfu" } else { "smp" }.into()),
             mode: Some(mode),
             model: Some("thermostat".into()),
             ..Facts::default()
