@@ -23,7 +23,7 @@ const STOP: Duration = Duration::from_millis(250);
 /// List what is plugged in
 ///
 /// Serial ports and USB devices are listed without opening them, because opening alone resets some boards. With
-/// --probe each serial port is opened and asked, in every protocol, who is there.
+/// --probe each serial port is opened and listened to, then asked, in every protocol, who is there.
 #[derive(Debug, Args)]
 #[command(
     visible_alias = "devices",
