@@ -24,6 +24,12 @@ impl PortPath {
         PortPath::under(Path::new(DEVICES), port)
     }
 
+    /// The path of the same socket's port of the other speed, as the kernel pairs them; `None` when it knows of none.
+    #[must_use]
+    pub fn peer(port: &str) -> Option<PortPath> {
+        PortPath::under(Path::new(DEVICES), &peer_under(Path::new(DEVICES), port)?)
+    }
+
     fn under(devices: &Path, port: &str) -> Option<PortPath> {
         let (bus, chain) = port.split_once('-')?;
         let root = fs::canonicalize(devices.join(format!("usb{bus}"))).ok()?;
@@ -34,6 +40,21 @@ impl PortPath {
         let (subsystem, name) = (subsystem.file_name()?.to_str()?, controller.file_name()?.to_str()?);
         Some(PortPath(format!("{subsystem}-{name}-usbv{major}-0:{chain}")))
     }
+}
+
+/// The kernel's name of the port that is one socket with `port`: the link `peer` of the port in its hub's folder.
+fn peer_under(devices: &Path, port: &str) -> Option<String> {
+    let (bus, chain) = port.split_once('-')?;
+    let (interface, folder) = match chain.rsplit_once('.') {
+        Some((hub, number)) => (format!("{bus}-{hub}:1.0"), format!("{bus}-{hub}-port{number}")),
+        None => (format!("{bus}-0:1.0"), format!("usb{bus}-port{chain}")),
+    };
+    let peer = fs::canonicalize(devices.join(interface).join(folder).join("peer")).ok()?;
+    let (hub, number) = peer.file_name()?.to_str()?.split_once("-port")?;
+    Some(match hub.strip_prefix("usb") {
+        Some(bus) => format!("{bus}-{number}"),
+        None => format!("{hub}.{number}"),
+    })
 }
 
 impl From<&str> for PortPath {
@@ -65,5 +86,20 @@ mod tests {
         let path = PortPath::under(&sys.path().join("list"), "3-2.3").unwrap();
         assert_eq!(path.to_string(), "pci-0000:00:14.0-usbv2-0:2.3");
         assert_eq!(PortPath::under(&sys.path().join("list"), "4-1"), None);
+    }
+
+    #[test]
+    fn the_port_of_the_other_speed_is_known() {
+        let sys = tempfile::tempdir().unwrap();
+        for (interface, port, peer) in [("1-0:1.0", "usb1-port2", "usb2-port1"), ("1-2:1.0", "1-2-port3", "2-1-port3")]
+        {
+            fs::create_dir_all(sys.path().join("far").join(peer)).unwrap();
+            fs::create_dir_all(sys.path().join(interface).join(port)).unwrap();
+            let link = sys.path().join(interface).join(port).join("peer");
+            std::os::unix::fs::symlink(sys.path().join("far").join(peer), link).unwrap();
+        }
+        assert_eq!(peer_under(sys.path(), "1-2").as_deref(), Some("2-1"));
+        assert_eq!(peer_under(sys.path(), "1-2.3").as_deref(), Some("2-1.3"));
+        assert_eq!(peer_under(sys.path(), "1-4"), None);
     }
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::artifact::Artifact;
 use super::document::ArtifactSpec;
+use super::edit::{Edit, apply, offset, scalar_end};
 use super::node::{Node, Value};
 use super::prepare::to_json;
 use super::read::{ARTIFACT, TOP, beside, check_format};
-use super::source::{At, Source};
+use super::source::Source;
 use crate::durable;
 use crate::error::{Error, Kind, Result};
 
@@ -73,13 +74,6 @@ fn places(document: &Node) -> Result<Vec<(Option<String>, &Node)>> {
     Ok(places)
 }
 
-/// Bytes of the text to be replaced.
-struct Edit {
-    from: usize,
-    to: usize,
-    with: String,
-}
-
 fn pin(name: &str, variant: Option<String>, node: &Node) -> Result<(Locked, Option<Edit>)> {
     let what = format!("artifact `{name}`");
     let fields = node.fields(&what, &ARTIFACT)?;
@@ -117,56 +111,6 @@ fn pin(name: &str, variant: Option<String>, node: &Node) -> Result<(Locked, Opti
 fn column_of(node: &Node, key: &str) -> usize {
     let Value::Map(entries) = &node.value else { return 1 };
     entries.iter().find(|(k, _)| k.text == key).map_or(1, |(key, _)| key.at.position().1)
-}
-
-/// Where a place is in the text, in bytes.
-fn offset(at: &At) -> usize {
-    let (line, column) = at.position();
-    let text = &at.source.text;
-    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-    start + text[start..].chars().take(column - 1).map(char::len_utf8).sum::<usize>()
-}
-
-/// Where the scalar that starts at `from` ends.
-fn scalar_end(text: &str, from: usize, flow: bool) -> usize {
-    let rest = &text[from..];
-    let bytes = rest.as_bytes();
-    match bytes.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let mut index = 1;
-            while let Some(byte) = bytes.get(index) {
-                match byte {
-                    b'\\' if *quote == b'"' => index += 1,
-                    byte if byte == quote && *quote == b'\'' && bytes.get(index + 1) == Some(quote) => index += 1,
-                    byte if byte == quote => return from + index + 1,
-                    _ => {}
-                }
-                index += 1;
-            }
-            text.len()
-        }
-        _ => {
-            let line = rest.lines().next().unwrap_or_default();
-            let line = line.find(" #").map_or(line, |at| &line[..at]);
-            let end = if flow { line.find([',', '}']).unwrap_or(line.len()) } else { line.len() };
-            from + line[..end].trim_end().len()
-        }
-    }
-}
-
-fn apply(text: &str, mut edits: Vec<Edit>) -> String {
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit.from));
-    let mut untouched = text.len();
-    let mut text = text.to_owned();
-    for edit in edits {
-        // Aliases can lead two edits to one place; the comparison afterwards finds what is missing.
-        if edit.to > untouched {
-            continue;
-        }
-        untouched = edit.from;
-        text.replace_range(edit.from..edit.to, &edit.with);
-    }
-    text
 }
 
 /// That the new text says the same but for the digests. YAML can be laid out in ways that an edit in place gets wrong.

@@ -7,6 +7,7 @@
 mod artifact;
 mod document;
 mod draft;
+pub(crate) mod edit;
 mod facts;
 mod given;
 mod inputs;
@@ -35,6 +36,7 @@ pub use inputs::{InputValue, Inputs, Prompt, Sources};
 pub use load::{load, load_text};
 pub use lock::{Locked, lock};
 pub use prepare::Prepared;
+pub(crate) use prepare::to_json;
 pub(crate) use read::read_link;
 pub(crate) use read_step::duration as read_duration;
 pub use schema::schema;

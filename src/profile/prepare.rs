@@ -111,7 +111,7 @@ pub(super) fn without_secrets(profile: &Profile) -> Json {
 }
 
 /// A tree as JSON. serde_json sorts the keys of its maps.
-pub(super) fn to_json(node: &Node) -> Json {
+pub(crate) fn to_json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(b) => (*b).into(),

@@ -55,6 +55,11 @@ impl At {
         error.and_then(|e| e.location()).map_or((1, 1), |l| (l.line(), l.column()))
     }
 
+    /// The whole text that it is a place of.
+    pub(crate) fn text(&self) -> &str {
+        &self.source.text
+    }
+
     /// That something is wrong here.
     #[must_use]
     pub fn error(&self, sentence: impl fmt::Display) -> Error {

@@ -125,7 +125,7 @@ pub fn resolve_any(fits: impl Fn(&Found) -> bool, defaults: &Defaults, world: &d
     if let (true, Some(outside)) = (targets.is_empty(), known.first()) {
         let sentence =
             format!("no unit is in a bay that is in use, and what is outside is left alone: {}", outside.address);
-        return Err(Error::absent(sentence).next("name it with -d, or put its port on the map"));
+        return Err(Error::absent(sentence).next("name it with -d, or put its port on the map: `hardwire bay learn`"));
     }
     if targets.is_empty() {
         return Err(Error::absent("no unit was named, and none is known by its USB identity")

@@ -20,6 +20,7 @@
 //! In a port `*` stands for anything and `?` for one character; whatever matches belongs to that one bay. `{}` stands
 //! for the socket's number and goes with `bays`, so that a number never depends on what happens to be plugged in.
 
+mod edit;
 mod pattern;
 mod read;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use edit::Learned;
 pub use pattern::PortPattern;
 
 use crate::detect::Found;
@@ -139,9 +141,9 @@ impl Map {
     pub fn bay(&self, id: BayId) -> Result<&Arc<BaySpec>> {
         self.bays.get(&id).ok_or_else(|| {
             let (sentence, next) = if self.is_empty() {
-                (format!("this station has no bay {id}: it has no bay map yet"), "it stands as `bays` in station.yaml")
+                (format!("this station has no bay {id}: it has no bay map yet"), "`hardwire bay learn` makes one")
             } else {
-                (format!("this station has no bay {id}"), "its bays stand in station.yaml")
+                (format!("this station has no bay {id}"), "`hardwire bay list` shows those it has")
             };
             Error::absent(sentence).next(next)
         })
@@ -157,7 +159,7 @@ impl Map {
             return Ok(bay);
         }
         Err(Error::new(Kind::Invalid, format!("bay {id} is disabled"))
-            .next("say `enabled: true` of it in station.yaml"))
+            .next(format!("`hardwire bay enable {id}` takes it into use")))
     }
 
     /// The bay in which `found` is, enabled or not.

@@ -119,10 +119,12 @@ fn one(node: &Node) -> Result<BaySpec> {
     Ok(BaySpec { id, ports: ports.into_iter().map(PortPattern::new).collect(), serial, ..common(&fields)? })
 }
 
+/// The ways to begin, by name.
+pub(super) const STARTS: [(&str, Start); 4] =
+    [("plug", Start::Plug), ("probe", Start::Probe), ("cts", Start::Cts), ("key", Start::Key)];
+
 /// What both kinds of entry have; number and ports are still to come.
 fn common(fields: &Fields<'_>) -> Result<BaySpec> {
-    const STARTS: [(&str, Start); 4] =
-        [("plug", Start::Plug), ("probe", Start::Probe), ("cts", Start::Cts), ("key", Start::Key)];
     let start = fields.get("start").map(|node| node.choice("`start`", &STARTS)).transpose()?.unwrap_or_default();
     let free = match fields.get("free") {
         Some(node) => free(node)?,
@@ -188,7 +190,7 @@ fn ports(node: &Node) -> Result<Vec<String>> {
         if !port.contains("-usbv") && !port.contains('*') {
             let sentence = format_args!("`{shown}` is no port path, such as `pci-0000:00:14.0-usbv2-0:2.3`");
             let error = node.at.error(sentence);
-            return Err(error.next("`hardwire detect --json` shows it as `path`; a serial port stands under `serial`"));
+            return Err(error.next("`hardwire bay learn` writes them; a serial port stands under `serial`"));
         }
     }
     Ok(ports)

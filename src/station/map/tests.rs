@@ -94,3 +94,84 @@ fn what_is_wrong_is_named_by_line_and_key() {
         assert!(said.contains(&format!("{FILE}:{place}")) && said.contains(says), "{bays}: {said}");
     }
 }
+
+/// What `change` makes of a station whose bays are written so.
+fn changed(bays: &str, change: impl FnOnce(&Home) -> Result<Map>) -> Result<String> {
+    let root = tempfile::tempdir().unwrap();
+    let home = Home::open(Some(root.path().to_owned())).unwrap();
+    let path = root.path().join(FILE);
+    let head = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{head}{bays}")).unwrap();
+    let map = change(&home);
+    let after = fs::read_to_string(&path).unwrap();
+    let tail = after.strip_prefix(&head).unwrap().to_owned();
+    match map {
+        Ok(map) => {
+            assert_eq!(map, Map::load(&home).unwrap());
+            Home::open(Some(root.path().to_owned())).unwrap();
+            Ok(tail)
+        }
+        Err(error) => {
+            assert_eq!(tail, bays, "nothing was changed");
+            Err(error)
+        }
+    }
+}
+
+fn learned(id: u32, port: &str) -> Learned {
+    Learned { id: BayId(id), ports: vec![port.to_owned()], start: None, free: None }
+}
+
+#[test]
+fn a_bay_is_taken_out_of_use_and_back_where_it_stands() {
+    let block = "bays:\n  # by the window\n  - bay: 1   # left\n    serial: /dev/a\nother: { x: 1 }\n";
+    let off = changed(block, |home| Map::set_enabled(home, BayId(1), false)).unwrap();
+    assert_eq!(off, block.replace("# left\n", "# left\n    enabled: false\n"));
+    let on = changed(&off, |home| Map::set_enabled(home, BayId(1), true)).unwrap();
+    assert_eq!(on, off.replace("enabled: false", "enabled: true"));
+    assert_eq!(changed(&on, |home| Map::set_enabled(home, BayId(1), true)).unwrap(), on);
+    let flow = "bays: [{ bay: 1, serial: /dev/a }, { bays: 2-4, ports: \"pci-usbv*-0:{}\" }]";
+    let off = changed(flow, |home| Map::set_enabled(home, BayId(1), false)).unwrap();
+    assert_eq!(off, flow.replace("bay: 1", "bay: 1, enabled: false"));
+    let off = changed(flow, |home| Map::set_enabled(home, BayId(3), false)).unwrap();
+    assert_eq!(off, flow.replace("2-4", "2-4, disabled: [3]"));
+    let both = changed(&off, |home| Map::set_enabled(home, BayId(2), false)).unwrap();
+    assert_eq!(both, off.replace("[3]", "[2, 3]"));
+    assert!(changed(flow, |home| Map::set_enabled(home, BayId(9), false)).unwrap_err().is_absent());
+}
+
+#[test]
+fn what_is_learned_is_added_behind_what_is_there() {
+    let learn = |bays: &str, id, port: &str| changed(bays, |home| Map::learn(home, &learned(id, port)));
+    let entry = "  - bay: 1\n    ports: [\"pci-usbv2-0:1\"]\n";
+    let first = learn("", 1, "pci-usbv2-0:1").unwrap();
+    assert_eq!(first, format!("bays:\n{entry}"));
+    for bays in ["bays:\n", "bays: []\n", "bays: # none yet\n", "bays:\nsignals: { pass: x }\n"] {
+        learn(bays, 1, "pci-usbv2-0:1").unwrap();
+    }
+    let second = learn(&format!("{first}\n# lamps\nsignals: {{ pass: x }}\n"), 2, "pci-usbv2-0:2").unwrap();
+    let wanted =
+        format!("bays:\n{entry}  - bay: 2\n    ports: [\"pci-usbv2-0:2\"]\n\n# lamps\nsignals: {{ pass: x }}\n");
+    assert_eq!(second, wanted);
+    let flow = learn("bays: [{ bay: 1, ports: [pci-usbv2-0:1] }]\n", 2, "pci-usbv2-0:2").unwrap();
+    assert!(flow.contains("}, { bay: 2, ports: [\"pci-usbv2-0:2\"] }]"), "{flow}");
+    let narrow = learn("bays:\n- bay: 1\n  ports:\n  - pci-usbv2-0:1\n", 2, "pci-usbv2-0:2").unwrap();
+    assert!(narrow.ends_with("- bay: 2\n  ports: [\"pci-usbv2-0:2\"]\n"), "{narrow}");
+}
+
+#[test]
+fn a_bay_that_is_learned_anew_keeps_all_but_its_ports() {
+    let learn = |bays: &str| changed(bays, |home| Map::learn(home, &learned(1, "pci-usbv2-0:9")));
+    for bays in [
+        "bays:\n  - bay: 1\n    label: left\n    ports: [pci-usbv2-0:1, pci-usbv3-0:1] # old\n    start: key\n",
+        "bays:\n  - bay: 1\n    label: left\n    ports:\n      - pci-usbv2-0:1\n      - pci-usbv3-0:1\n    start: key\n",
+        "bays: [{ bay: 1, label: left, ports: pci-usbv2-0:1, start: key }]\n",
+        "bays: [{ bay: 1, label: left, serial: /dev/a, start: key }]\n",
+    ] {
+        let after = learn(bays).unwrap();
+        assert!(after.contains("[\"pci-usbv2-0:9\"]") && after.contains("left") && after.contains("key"), "{after}");
+    }
+    let taken = "bays: [{ bay: 2, ports: pci-usbv2-0:9 }]\n";
+    assert!(learn(taken).unwrap_err().to_string().contains("belongs to bay"));
+    assert_eq!(learn("bays: [{ bays: 1-2, ports: \"pci-usbv2-0:{}\" }]").unwrap_err().kind(), Kind::Invalid);
+}
