@@ -3,6 +3,7 @@
 mod apply;
 mod backup;
 mod batch;
+mod bay;
 mod bench;
 mod completions;
 mod console;
@@ -87,6 +88,7 @@ enum Command {
     Profile(profile::ProfileCommand),
     Ledger(ledger::LedgerCommand),
     Vault(vault::VaultCommand),
+    Bay(bay::BayCommand),
     Udev(udev::UdevCommand),
     Demo(demo::Demo),
     Stub(Box<stub::Stub>),
@@ -123,6 +125,7 @@ fn run(cli: Cli) -> Exit {
         Command::Profile(command) => command.run(&cx),
         Command::Ledger(command) => command.run(&cx),
         Command::Vault(command) => command.run(&cx),
+        Command::Bay(command) => command.run(&cx),
         Command::Udev(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),
         Command::Completions(command) => command.run(&cx, &mut Cli::command()),

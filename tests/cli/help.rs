@@ -22,6 +22,8 @@ fn help_is_documentation() {
         "profile new",
         "ledger",
         "ledger list",
+        "bay",
+        "bay learn",
         "udev",
         "udev install",
         "demo",

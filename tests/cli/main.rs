@@ -4,6 +4,7 @@
 mod support;
 
 mod batch;
+mod bay;
 mod demo;
 mod detect;
 mod faults;

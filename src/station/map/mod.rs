@@ -31,6 +31,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,6 +196,28 @@ impl Start {
             Start::Probe | Start::Cts => Free::Silent(USUAL_SILENCE),
             Start::Key => Free::Key,
         }
+    }
+}
+
+impl FromStr for Start {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Start> {
+        read::STARTS.iter().find(|(name, _)| *name == text).map(|(_, start)| *start).ok_or_else(|| {
+            Error::new(Kind::Invalid, format!("`{}` begins no bay", text.escape_debug()))
+                .next("say plug, probe, cts or key")
+        })
+    }
+}
+
+impl FromStr for Free {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Free> {
+        read::free_of(text).ok_or_else(|| {
+            Error::new(Kind::Invalid, format!("`{}` frees no bay", text.escape_debug()))
+                .next("say unplug, key, or `silent 2s`")
+        })
     }
 }
 

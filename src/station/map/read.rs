@@ -164,6 +164,13 @@ fn free(node: &Node) -> Result<Free> {
     }
 }
 
+/// The same as a person says it on the command line.
+pub(super) fn free_of(text: &str) -> Option<Free> {
+    let quoted = format!("free: \"{}\"", text.escape_debug());
+    let node = Source::from_bytes("free", "", quoted.into_bytes()).ok()?.parse().ok()?;
+    free(node.get("free")?).ok()
+}
+
 fn range(node: &Node) -> Result<(u32, u32)> {
     let text = node.text("`bays`")?;
     let bounds = text.split_once('-').and_then(|(first, last)| {
