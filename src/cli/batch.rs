@@ -1,6 +1,6 @@
 //! `hardwire batch`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +25,6 @@ use crate::station::batch::{
     self, Asked, Audience, Batch, Bench, Ending, Haste, Meant, News, Post, Questions, Rules, Settings, Shop, Shown,
     Summary, Used, View, Worked,
 };
-use crate::station::map::Start;
 use crate::ui::{self, Board, Keyboard, Shows};
 
 /// How often the board moves though nothing happens.
@@ -90,7 +89,6 @@ impl BatchCommand {
         let settings = Settings::under(office.home.root())?;
         let world = cx.world(self.bays.len().max(2), bench::secrets_of(Some(&prepared)))?;
         let posts = batch::posts(&self.bays, &*world).map_err(not_there)?;
-        check_starts(&posts)?;
         let ledger = office.ledger()?;
         let before = match &self.name {
             Some(name) => {
@@ -148,6 +146,9 @@ impl BatchCommand {
             signals: settings.signals,
             clock: Arc::clone(&cx.clock),
             questions: &questions,
+            world,
+            defaults: prepared.profile().link.pairs(),
+            driver: bench::one_driver(&prepared),
         };
         let mut hall = Hall::new(cx, &title, &line, &wire)?;
         let summary = batch::conduct(&line, watch, (wire, inbox), &shop, &mut hall)?;
@@ -159,18 +160,6 @@ fn is_asked(input: &profile::Input) -> bool {
     matches!(input.from, From::Prompt { .. } | From::Scan { .. })
 }
 
-/// That each bay can be waited at.
-fn check_starts(posts: &[Post]) -> Result<(), Error> {
-    match posts.iter().find(|post| matches!(post.start, Start::Probe | Start::Cts)) {
-        Some(post) => Err(Error::new(
-            Kind::Unsupported,
-            format!("{post} begins by `{}`, and a batch cannot wait for that yet", post.start),
-        )
-        .next("say `start: plug` or `start: key` of it in station.yaml, or name the other bays with --bays")),
-        None => Ok(()),
-    }
-}
-
 /// Who looks on: a board, lines or a program.
 struct Hall<'a> {
     voice: &'a Voice,
@@ -180,6 +169,7 @@ struct Hall<'a> {
     /// Kept for what it reads; the terminal shows it.
     _keyboard: Option<Keyboard>,
     queued: BTreeMap<BayId, usize>,
+    taken: BTreeSet<BayId>,
     asked: Option<Asked>,
     /// What each unit's last run came to; one that is not known is an entry of its own.
     exits: BTreeMap<String, Exit>,
@@ -211,6 +201,7 @@ impl<'a> Hall<'a> {
             board,
             _keyboard: keyboard,
             queued: BTreeMap::new(),
+            taken: BTreeSet::new(),
             asked: None,
             exits: BTreeMap::new(),
             strangers: Vec::new(),
@@ -281,6 +272,13 @@ impl<'a> Hall<'a> {
             self.notice("queued", Some(*bay), None, Some(say));
         }
         self.queued = queued;
+        let is_taken = |shown: &Shown<'_>| !matches!(shown, Shown::Empty(_) | Shown::Settling);
+        let taken: BTreeSet<BayId> =
+            view.line.shown().filter(|(_, shown)| is_taken(shown)).map(|(bay, _)| bay).collect();
+        for bay in self.taken.difference(&taken) {
+            self.notice("free", Some(*bay), None, None);
+        }
+        self.taken = taken;
         if self.asked != view.asked {
             if let Some(asked) = &view.asked {
                 let complaint = asked.complaint.as_ref().map(|why| format!("({why}) ")).unwrap_or_default();

@@ -33,7 +33,12 @@ impl Line {
         let ports: Vec<String> =
             (1..=bays).map(|bay| format!("tty:{}", bench.path(&format!("{bay}.tty")).display())).collect();
         let ports = ports.join(",");
-        let args = [&["--json", "batch", "p.yaml", "--bays", &ports], more].concat();
+        Line::of(bench, &[&["--bays", &ports], more].concat())
+    }
+
+    /// The same over the bays of the map.
+    fn of(bench: &Bench, more: &[&str]) -> Line {
+        let args = [&["--json", "batch", "p.yaml"], more].concat();
         let mut child = bench.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (send, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -269,6 +274,31 @@ fn a_bay_whose_cable_is_bad_is_taken_out() {
     let _unit = plug(&bench, 2, "TH-2", &[]);
     assert_eq!(line.run()["serial"], "TH-2");
     assert_eq!(line.end().0, Some(7));
+}
+
+#[test]
+fn a_fixture_is_begun_by_an_answer_and_freed_by_silence() {
+    let bench = station();
+    bench.run(&["ledger", "list"]);
+    let station = std::fs::read_to_string(bench.path("home/station.yaml")).unwrap();
+    let fixture = bench.path("1.tty");
+    let bays = format!(
+        "{station}bays:\n  - {{ bay: 7, label: left, serial: {}, start: probe, free: silent 1s }}\n",
+        fixture.display()
+    );
+    std::fs::write(bench.path("home/station.yaml"), bays).unwrap();
+    let line = Line::of(&bench, &["--count", "2"]);
+    for serial in ["TH-1", "TH-2"] {
+        let unit = plug(&bench, 1, serial, &[]);
+        let run = line.run();
+        assert_eq!(texts(&run, &["type", "outcome", "serial"]), ["run", "pass", serial], "{run}");
+        assert_eq!(run["bay"], 7);
+        if serial == "TH-1" {
+            drop(unit);
+            line.event("free");
+        }
+    }
+    assert_eq!(line.end().0, Some(0));
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::device::{BayId, Cancel};
 use crate::error::{Error, Kind, Result};
 use crate::run::event::{Event, EventKind};
 use crate::run::report::{Outcome, Report};
-use crate::station::fleet;
 use crate::station::map::{Free, Start};
+use crate::station::{Lookout, Sight, Spoken, World, fleet};
 
 /// How long to wait when nothing is due: whatever happens wakes the line.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -32,6 +32,7 @@ const SENTRY: Duration = Duration::from_millis(200);
 /// What is told to the line.
 enum Message {
     Incident(Incident),
+    Sight(BayId, Sight),
     Run(BayId, Ticket, Told),
     Ended(BayId, Ticket, Box<Worked>),
     Typed(String),
@@ -184,6 +185,12 @@ pub struct Batch<'a> {
     pub clock: Arc<dyn Clock>,
     /// The person.
     pub questions: &'a Questions,
+    /// The machine, for fixtures.
+    pub world: Arc<dyn World>,
+    /// What the profile says of the units' links.
+    pub defaults: Vec<(&'static str, String)>,
+    /// The driver of all its units, when there is only one.
+    pub driver: Option<String>,
 }
 
 /// What a batch came to.
@@ -221,9 +228,24 @@ pub fn conduct(
         let signals = Signals::new(scope, batch.signals.clone(), Arc::clone(&batch.clock), move |error| {
             let _ = warn.0.send(Message::Warned(error));
         });
+        let lookouts = look_out(batch, &wire)?;
         let line = Line::new(batch.posts.iter().map(|post| post.id), batch.rules.clone(), batch.before);
-        Ok(Floor { batch, scope, wire, crew, signals, line, runs: BTreeMap::new(), lit: None }.work(&inbox, audience))
+        Ok(Floor { batch, scope, wire, crew, signals, lookouts, line, runs: BTreeMap::new(), lit: None }
+            .work(&inbox, audience))
     })
+}
+
+/// Who looks out for units in fixtures, whose adapters never leave.
+fn look_out(batch: &Batch<'_>, wire: &Wire) -> Result<BTreeMap<BayId, Arc<Lookout>>> {
+    let mut lookouts = BTreeMap::new();
+    for post in &batch.posts {
+        let Some(spec) = post.spec.as_ref().filter(|_| Lookout::is_needed(post.start, post.free)) else { continue };
+        let (selector, id, wire) = (post.selector.clone(), post.id, wire.clone());
+        let spoken = Spoken { selector, defaults: batch.defaults.clone(), driver: batch.driver.clone() };
+        let tell = move |sight| _ = wire.0.send(Message::Sight(id, sight));
+        lookouts.insert(id, Arc::new(Lookout::begin(spec, spoken, Arc::clone(&batch.world), tell)?));
+    }
+    Ok(lookouts)
 }
 
 /// Sends the sentry home, whatever happens.
@@ -249,6 +271,7 @@ struct Floor<'scope, 'env, 'a> {
     wire: Wire,
     crew: &'env dyn Crew,
     signals: Signals<'scope, 'env>,
+    lookouts: BTreeMap<BayId, Arc<Lookout>>,
     line: Line,
     runs: BTreeMap<Ticket, Cancel>,
     /// The question for which a lamp was lit.
@@ -291,6 +314,11 @@ impl<'env> Floor<'_, 'env, '_> {
                     self.tell_line(Some(incident), audience);
                 }
             }
+            Message::Sight(bay, Sight::Came) => self.tell_line(Some(Incident::Arrived(bay, None)), audience),
+            Message::Sight(bay, Sight::Left) => self.tell_line(Some(Incident::Left(bay)), audience),
+            Message::Sight(bay, Sight::Trouble(error)) => {
+                audience.hear(News::Warned(&error.while_doing(format!("bay {bay} cannot be looked at"))));
+            }
             Message::Run(bay, _, Told::Met(unit, before)) => {
                 if let Some(post) = self.post(bay) {
                     audience.hear(News::Met(post, &unit, before));
@@ -310,15 +338,28 @@ impl<'env> Floor<'_, 'env, '_> {
         }
     }
 
-    /// What the sentry sees, as the bay's triggers have it: where a person's key begins or frees, what is plugged says nothing.
+    /// What the sentry sees, as the bay's triggers have it: where an adapter stays, that it is plugged in says nothing.
     fn admit(&self, incident: Incident) -> Option<Incident> {
-        let post = |bay: &BayId| self.post(*bay);
-        match &incident {
-            Incident::Arrived(bay, _) if post(bay).is_some_and(|post| post.start == Start::Key) => None,
-            Incident::Left(bay) if post(bay).is_some_and(|post| post.start == Start::Key && post.free == Free::Key) => {
-                None
+        let (bay, counts) = match &incident {
+            Incident::Arrived(bay, _) => (*bay, self.post(*bay).is_none_or(|post| post.start == Start::Plug)),
+            Incident::Left(bay) => {
+                let plugged = |post: &Post| post.start == Start::Plug || post.free == Free::Unplug;
+                (*bay, self.post(*bay).is_none_or(plugged))
             }
-            _ => Some(incident),
+            _ => return Some(incident),
+        };
+        if counts {
+            self.tell_lookout(bay, &incident);
+        }
+        counts.then_some(incident)
+    }
+
+    /// What others saw in a fixture.
+    fn tell_lookout(&self, bay: BayId, incident: &Incident) {
+        match (self.lookouts.get(&bay), incident) {
+            (Some(lookout), Incident::Arrived(..)) => lookout.came(),
+            (Some(lookout), Incident::Left(_)) => lookout.freed(),
+            _ => {}
         }
     }
 
@@ -346,7 +387,12 @@ impl<'env> Floor<'_, 'env, '_> {
         let cancel = Cancel::default();
         self.runs.insert(ticket, cancel.clone());
         let (crew, questions, wire) = (self.crew, self.batch.questions, self.wire.clone());
+        let lookout = self.lookouts.get(&bay).cloned();
         let body = move || {
+            // One port, one who opens it.
+            if let Some(lookout) = &lookout {
+                lookout.hold();
+            }
             let tell = |told| _ = wire.0.send(Message::Run(bay, ticket, told));
             let job = Job { post, ticket, cancel: &cancel, questions, tell: &tell };
             let worked = catch_unwind(AssertUnwindSafe(|| crew.work(&job))).unwrap_or_else(|_| {
@@ -355,6 +401,9 @@ impl<'env> Floor<'_, 'env, '_> {
                     .next("push the unit in again; report the message above as a bug");
                 Worked { result: Err(fault), unit: None, say: None }
             });
+            if let Some(lookout) = &lookout {
+                lookout.release();
+            }
             let _ = wire.0.send(Message::Ended(bay, ticket, Box::new(worked)));
         };
         if let Err(cause) = std::thread::Builder::new().name("run".into()).spawn_scoped(self.scope, body) {
@@ -410,6 +459,7 @@ impl<'env> Floor<'_, 'env, '_> {
             (Start::Key, _, false) => Incident::Arrived(post.id, None),
             _ => Incident::Called(post.id),
         };
+        self.tell_lookout(post.id, &incident);
         self.tell_line(Some(incident), audience);
     }
 

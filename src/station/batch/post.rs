@@ -32,6 +32,8 @@ pub struct Post {
     pub start: Start,
     /// What frees it.
     pub free: Free,
+    /// The bay, when it is on the map.
+    pub spec: Option<Arc<BaySpec>>,
     sight: Sight,
 }
 
@@ -71,7 +73,15 @@ impl Post {
             _ => Sight::Socket(Arc::clone(spec)),
         };
         let selector = Selector { driver: None, place: Place::Bay(spec.id), options: BTreeMap::default() };
-        Post { id: spec.id, label: spec.label.clone(), selector, start: spec.start, free: spec.free, sight }
+        Post {
+            id: spec.id,
+            label: spec.label.clone(),
+            selector,
+            start: spec.start,
+            free: spec.free,
+            spec: Some(Arc::clone(spec)),
+            sight,
+        }
     }
 
     /// A bay that is a port, named by a person.
@@ -94,7 +104,7 @@ impl Post {
                 .next("name ports (tty:/dev/ttyUSB0, usb:1-2.3), or bays of the map (1-8)"));
             }
         };
-        Ok(Post { id, label: None, selector, start: Start::Plug, free: Free::Unplug, sight })
+        Ok(Post { id, label: None, selector, start: Start::Plug, free: Free::Unplug, spec: None, sight })
     }
 
     fn holds(&self, found: &Found) -> bool {
@@ -307,6 +317,7 @@ mod tests {
             selector: "usb:1-1".parse().unwrap(),
             start: Start::Plug,
             free: Free::Unplug,
+            spec: None,
             sight,
         }
     }

@@ -116,8 +116,17 @@ fn floor(rules: Rules, turns: &[(u32, &'static str)], hand: impl FnOnce(&Hand) +
     let redraw = wire.clone();
     let questions = Questions::new(Bench::Staffed, move || redraw.redraw());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let batch =
-        Batch { posts: posts.collect(), rules, before: 0, signals: Commands::new(), clock, questions: &questions };
+    let batch = Batch {
+        posts: posts.collect(),
+        rules,
+        before: 0,
+        signals: Commands::new(),
+        clock,
+        questions: &questions,
+        world: Arc::new(Script::new(&[])),
+        defaults: Vec::new(),
+        driver: None,
+    };
     let crew = Scripted { turns: std::sync::Mutex::new(turns.iter().copied().collect()), done: say.clone().into() };
     let hand_wire = wire.clone();
     std::thread::scope(|scope| {
