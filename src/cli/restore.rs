@@ -114,7 +114,11 @@ fn show(cx: &Context, report: &Report, backup: String) {
         .steps
         .iter()
         .flat_map(|step| {
-            let kind = if step.kind == "files" { "file" } else { "setting" };
+            let kind = match step.kind {
+                "files" => "file",
+                "firmware" => "firmware",
+                _ => "setting",
+            };
             step.items.iter().map(move |item| ItemLine {
                 kind,
                 path: &item.path,

@@ -8,6 +8,7 @@ mod apply_smp;
 mod detect;
 #[path = "../devices/support/mod.rs"]
 mod devices;
+mod link;
 mod smoke;
 mod stubs;
 mod support;
