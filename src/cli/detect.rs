@@ -23,7 +23,8 @@ const STOP: Duration = Duration::from_millis(250);
 /// List what is plugged in
 ///
 /// Serial ports and USB devices are listed without opening them, because opening alone resets some boards. With
-/// --probe each serial port is opened and listened to, then asked, in every protocol, who is there.
+/// --probe each serial port is opened and listened to, then asked, in every protocol, who is there; where the station has
+/// a bay map, only those in its bays.
 #[derive(Debug, Args)]
 #[command(
     visible_alias = "devices",
@@ -59,7 +60,14 @@ impl Detect {
         if self.probe {
             let ports = found.iter().filter(|found| found.access == Access::Ok).count();
             let world = cx.world(ports, Secrets::None)?;
-            station::probe(&mut found, &world, &cx.cancel)?;
+            let is_named = !self.device.is_empty();
+            let may_ask = |found: &&mut Found| is_named || world.map().admits(found);
+            station::probe(found.iter_mut().filter(may_ask), &world, &cx.cancel)?;
+            let left_alone = found.iter().filter(|found| !is_named && !world.map().admits(found)).count();
+            if left_alone > 0 {
+                cx.voice
+                    .say(format_args!("note: {left_alone} outside of the bay map were not asked: name one with -d"));
+            }
         }
         for found in &found {
             cx.voice.object(&UnitLine { r#type: "unit", found });
@@ -111,6 +119,7 @@ fn one(selector: &Selector, ports: &[Found], world: &dyn World) -> Result<Found>
     let address = target.address.to_string();
     let listed = ports.iter().find(|port| port.address == address).cloned();
     let mut found = listed.unwrap_or_else(|| detect::named(address));
+    world.map().fill([&mut found]);
     detect::check_access(&mut found);
     Ok(found)
 }
@@ -190,7 +199,10 @@ fn table(all: &[Found]) -> Vec<String> {
     let mut rows = vec![["ADDRESS", "DRIVER", "MODE", "SERIAL", "MODEL", "USB", "ACCESS", "REMARK"].map(String::from)];
     rows.extend(all.iter().map(|found| {
         [
-            found.address.clone(),
+            match found.bay {
+                Some(bay) => format!("{} (bay {bay})", found.address),
+                None => found.address.clone(),
+            },
             text(found.driver.map(String::from)),
             text(found.mode.map(|mode| mode.to_string())),
             text(found.serial.as_ref().map(ToString::to_string)),

@@ -39,11 +39,15 @@ const SAYINGS: &[(&[u8], &str)] = &[
 ///
 /// # Errors
 /// `cancelled`; `storage` when the machine gives no threads.
-pub fn probe(found: &mut [Found], world: &Arc<dyn World>, cancel: &Cancel) -> Result<()> {
+pub fn probe<'a>(
+    found: impl IntoIterator<Item = &'a mut Found>,
+    world: &Arc<dyn World>,
+    cancel: &Cancel,
+) -> Result<()> {
     // A USB device that no driver knows has no interface to ask through.
     let may_answer = |found: &&mut Found| found.driver.is_some() || !found.address.starts_with("usb:");
     let ports: Vec<&mut Found> =
-        found.iter_mut().filter(|found| found.access == Access::Ok).filter(may_answer).collect();
+        found.into_iter().filter(|found| found.access == Access::Ok).filter(may_answer).collect();
     fleet::run(ports, cancel, |found, _| ask(found, world, cancel), |_| {})?;
     if cancel.is_asked() {
         return Err(Error::new(Kind::Cancelled, "stopped on request"));

@@ -61,6 +61,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
     let bay = match (&selector.place, found) {
         (Place::Bay(bay), _) => Some(world.map().enabled(*bay)?),
         (_, Some(found)) => world.map().bay_of(found),
+        (Place::Address(Address::Tty(path)), None) => world.map().bay_at(path),
         (_, None) => None,
     };
     target(address, found, &places, bay, selector.driver.clone(), merged(defaults, bay, &selector.options))

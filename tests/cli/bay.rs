@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::support::Bench;
+use super::support::{Bench, Unit};
 
 fn map(bench: &Bench, bays: &str) {
     bench.run(&["ledger", "list"]);
@@ -46,4 +46,19 @@ fn a_map_that_is_wrong_keeps_every_port_shut() {
         assert_eq!(ran.code, 2, "{command:?}");
         assert!(ran.stderr.contains("station.yaml:") && ran.stderr.contains("did you mean `label`"), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn a_unit_at_a_serial_port_of_the_map_is_found_and_recorded_by_its_bay() {
+    let bench = Bench::new();
+    let unit = Unit::start(&bench, "TH-1", &[]);
+    let path = unit.address().trim_start_matches("tty:").to_owned();
+    map(&bench, &format!("bays:\n  - {{ bay: 7, serial: {path} }}\n"));
+    let (line, code) = bench.last(&["detect", "--probe", "-d", &unit.address()]);
+    assert_eq!((line["bay"].as_u64(), line["serial"].as_str(), code), (Some(7), Some("TH-1"), 0), "{line}");
+    let content = bench.write("content", "x").display().to_string();
+    let (run, code) = bench.last(&["put", &content, "/lfs1/x", "-d", "bay:7"]);
+    assert_eq!((run["bay"].as_u64(), run["outcome"].as_str(), code), (Some(7), Some("pass"), 0), "{run}");
+    let (run, _) = bench.last(&["put", &content, "/lfs1/x", "-d", &unit.address()]);
+    assert_eq!(run["bay"].as_u64(), Some(7), "however it was named: {run}");
 }

@@ -169,6 +169,12 @@ impl Map {
         self.bays.values().find(|bay| bay.holds(found))
     }
 
+    /// The bay whose serial port is at `path`, which may be in no list.
+    #[must_use]
+    pub fn bay_at(&self, path: &Path) -> Option<&Arc<BaySpec>> {
+        self.bays.values().find(|bay| bay.is_at(path))
+    }
+
     /// Whether `found` may be used without having been named: a station with a map leaves all else alone.
     #[must_use]
     pub fn admits(&self, found: &Found) -> bool {
@@ -258,7 +264,12 @@ impl BaySpec {
     }
 
     fn is_serial(&self, found: &Found) -> bool {
-        let (Some(own), Some(path)) = (&self.serial, found.path()) else { return false };
-        own == path || own.canonicalize().is_ok_and(|own| own == path)
+        found.path().is_some_and(|path| self.is_at(path))
+    }
+
+    /// Whether the serial port at `path` is its own, by whatever name.
+    fn is_at(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.serial.as_ref().is_some_and(|own| own == path || real(own) == real(path))
     }
 }
