@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::device::BayId;
 use crate::error::{Error, Kind};
 use crate::ledger::{Filter, RecordKind};
-use crate::profile::{self, From, Prepared};
+use crate::profile::{self, Prepared};
 use crate::run::report::{self, Report};
 use crate::station::batch::{
     self, Asked, Audience, Batch, Bench, Ending, Haste, Meant, News, Post, Questions, Rules, Settings, Shop, Shown,
@@ -84,7 +84,8 @@ impl BatchCommand {
     pub(super) fn run(self, cx: &Context) -> Outcome {
         let prepared = profile::load(&self.profile)?.prepare()?;
         let given = self.inputs.given()?;
-        prepared.profile().known_inputs(&given)?;
+        let bench = if cx.may_ask() { Bench::Staffed } else { Bench::Empty };
+        batch::foresee(&prepared, &given, bench)?;
         let office = cx.office()?;
         let settings = Settings::under(office.home.root())?;
         let world = cx.world(self.bays.len().max(2), bench::secrets_of(Some(&prepared)))?;
@@ -105,7 +106,6 @@ impl BatchCommand {
         let used = Used::on_record(&ledger, &prepared.reference().name)?;
         drop(ledger);
         let (wire, inbox) = batch::wire();
-        let bench = if cx.may_ask() { Bench::Staffed } else { Bench::Empty };
         let redraw = wire.clone();
         let questions = Questions::new(bench, move || redraw.redraw());
         let title = self.name.clone().map_or_else(|| "batch".to_owned(), |name| format!("batch {name}"));
@@ -136,9 +136,6 @@ impl BatchCommand {
         if before > 0 {
             cx.voice.say(format_args!("note: {before} passes of this batch are on record already"));
         }
-        if bench == Bench::Empty && prepared.profile().inputs.values().any(is_asked) {
-            cx.voice.say("note: nobody can be asked; a unit whose inputs are not given is refused");
-        }
         let line = Batch {
             posts,
             rules,
@@ -154,10 +151,6 @@ impl BatchCommand {
         let summary = batch::conduct(&line, watch, (wire, inbox), &shop, &mut hall)?;
         Ok(hall.conclude(&title, &summary, &prepared))
     }
-}
-
-fn is_asked(input: &profile::Input) -> bool {
-    matches!(input.from, From::Prompt { .. } | From::Scan { .. })
 }
 
 /// Who looks on: a board, lines or a program.

@@ -7,7 +7,7 @@ mod dfu;
 mod smp;
 
 use crate::clock::Clock;
-use crate::device::{Driver, ModeSpec, Op, Signature};
+use crate::device::{Driver, ModeSpec, Op, Proof, Signature};
 use crate::error::Result;
 use crate::link::{Link, usb};
 
@@ -21,6 +21,11 @@ pub trait Protocol: Sync {
 
     /// What its units can do in each of their modes, at the best.
     fn modes(&self) -> &'static [ModeSpec];
+
+    /// The most by which its units can be known again after they had left; what one of them shows may be less.
+    fn proof(&self) -> Proof {
+        Proof::Serial
+    }
 
     /// The USB identities by which its units are known without being asked.
     fn signatures(&self) -> &'static [Signature] {

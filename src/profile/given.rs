@@ -134,6 +134,12 @@ impl Given {
         Ok(row.and_then(|row| row.get(name)).filter(|cell| !cell.is_empty()).cloned())
     }
 
+    /// Whether some unit may have been given the input `name`.
+    pub(super) fn may_have(&self, name: &str) -> bool {
+        self.inputs.iter().any(|(_, n, _)| n == name)
+            || self.table.as_ref().is_some_and(|table| table.columns.iter().any(|column| column == name))
+    }
+
     /// What was given for input `name` of every unit.
     pub(super) fn for_all(&self, name: &str) -> Option<String> {
         let given = self.inputs.iter().rev().find(|(dev, n, _)| n == name && dev.is_none());

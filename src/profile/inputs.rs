@@ -118,6 +118,26 @@ impl Profile {
         unsuited(self.inputs.get(name)?, value)
     }
 
+    /// Looks for every input before there is a unit, and tells what a person will be asked for each. What may be given for
+    /// one unit or another is left until that unit is there.
+    ///
+    /// # Errors
+    /// As [`Profile::gather`], for what no unit could get.
+    pub fn foresee(&self, given: &Given, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Prompt>> {
+        let mut inputs = self.known_inputs(given)?;
+        let mut asked = Vec::new();
+        for (name, input) in &self.inputs {
+            if inputs.get(name).is_some() || given.may_have(name) {
+                continue;
+            }
+            match own_value(name, input, env)? {
+                Some(text) => inputs.insert(name, input, text)?,
+                None => asked.push(prompt(name, input)),
+            }
+        }
+        Ok(asked)
+    }
+
     /// The values that are known without a unit and without a person: those given for all, and literal ones.
     ///
     /// # Errors

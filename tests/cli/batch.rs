@@ -315,6 +315,37 @@ fn without_a_bay_there_is_no_batch() {
 }
 
 #[test]
+fn what_no_unit_could_pass_with_is_refused_before_the_first() {
+    let bench = Bench::new();
+    let ports = ["batch", "p.yaml", "--bays", "tty:1.tty"];
+    let cases = [
+        ("inputs:\n  psk: { from: env, var: HW_TEST_UNSET }\n", "HW_TEST_UNSET is not set"),
+        ("inputs:\n  psk: { from: file, file: psk.txt }\n", "see psk.txt"),
+        ("inputs:\n  psk: { from: scan }\n", "nobody can be asked"),
+        ("inputs:\n  psk: { from: literal, value: ab, pattern: '[0-9]+' }\n", "does not match its pattern"),
+        ("identity: { proof: hwid }\n", "show no more than serial"),
+    ];
+    for (more, why) in cases {
+        let driver = if more.starts_with("identity") { "dfu" } else { "smp" };
+        bench.write(
+            "p.yaml",
+            PROFILE.replace("steps:", &format!("{more}steps:")).replace("driver: smp", &format!("driver: {driver}")),
+        );
+        let ran = bench.run(&[&["--json"][..], &ports].concat());
+        assert_eq!(ran.code, 2, "{more}: {}", ran.stderr);
+        assert!(ran.stdout.contains(why), "{more}: {}", ran.stdout);
+        assert!(!bench.path("home").exists(), "{more}");
+    }
+    // What is given, or may be for one unit or another, is no reason.
+    bench.write("p.yaml", PROFILE.replace("steps:", &format!("{}steps:", cases[0].0)));
+    bench.write("i.csv", "serial,psk\nTH-1,one\n");
+    for more in [["--input", "psk=x"], ["--input", "serial:TH-1/psk=x"], ["--inputs", "i.csv"]] {
+        let (error, _) = bench.last(&[&["batch", "p.yaml"], &more[..]].concat());
+        assert!(error.to_string().contains("no bay is named"), "{more:?}: {error}");
+    }
+}
+
+#[test]
 fn a_label_is_scanned_at_its_bay_and_serves_one_unit() {
     let bench = Bench::new();
     let profile = PROFILE

@@ -13,7 +13,7 @@ use protocols::smp::Group;
 use super::{Options, OverStream, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
+    Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Proof,
     Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
@@ -94,6 +94,10 @@ impl Protocol for Smp {
 
     fn modes(&self) -> &'static [ModeSpec] {
         MODES
+    }
+
+    fn proof(&self) -> Proof {
+        Proof::Hwid
     }
 
     fn signatures(&self) -> &'static [Signature] {

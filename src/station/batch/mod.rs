@@ -4,6 +4,7 @@
 
 mod conduct;
 mod crew;
+mod foresight;
 mod line;
 mod post;
 mod questions;
@@ -16,6 +17,7 @@ mod used;
 
 pub use conduct::{Audience, Batch, Crew, Inbox, Job, News, Summary, Told, View, Wire, Worked, conduct, wire};
 pub use crew::{Meant, Shop};
+pub use foresight::foresee;
 pub use line::{Action, Ending, Haste, Incident, Line, Rules, Shown, Ticket};
 pub use post::{Post, posts};
 pub use questions::{Asked, Bench, Echo, Questions, Turn};
