@@ -33,7 +33,7 @@ pub(super) struct Flash {
     image: PathBuf,
     #[command(flatten)]
     device: OneDevice,
-    /// The slot: primary, secondary, 1/secondary…
+    /// The slot, as `hardwire info` names it: secondary, 1/secondary, internal-flash/0x08004000
     #[arg(long)]
     slot: Option<String>,
     /// What is done with it there
