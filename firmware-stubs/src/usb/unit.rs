@@ -15,8 +15,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
 
-/// How long a port may take to become free after a unit left it.
-const PORT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a port may take to become free after a unit left it: a kernel that cannot finish an enumeration on another
+/// port of the same hub looks at nothing else for five seconds, and may try twice.
+const PORT_PATIENCE: Duration = Duration::from_secs(20);
 /// How often a port that is not free yet is looked at.
 const PORT_LOOK: Duration = Duration::from_millis(2);
 /// How long the kernel may take nothing of what it asked for.
@@ -337,6 +338,11 @@ impl Cable {
         let (ours, kernels) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         self.until_free(port)?;
+        // A unit that came while the kernel still held the one before it would be taken for that one, and be spoken to.
+        let end = moment() + PORT_PATIENCE;
+        while port.is_enumerated()? && moment() < end {
+            pause(PORT_LOOK);
+        }
         port.attach(&kernels, self.device.speed())?;
         self.port = port;
         self.state = State::In(ours, Session::default());

@@ -28,7 +28,11 @@ impl PortBay {
                 // It has not left yet, or came back as something else.
                 Ok(returned) if !departure.to.contains(&returned.driver.unit().mode) => {
                     let mode = returned.driver.unit().mode;
-                    last = Some(Error::new(Kind::Refused, format!("the unit is in mode {mode}")));
+                    last = Some(match track.has_left() {
+                        false => Error::new(Kind::Refused, format!("the unit is in mode {mode}")),
+                        // It did not get there, or its power was cut on the way: nobody here can tell.
+                        true => Error::new(Kind::Gone, format!("the unit left, and came back in mode {mode}")),
+                    });
                 }
                 Ok(mut returned) => {
                     if let Some(usb) = &self.target.usb_id {
@@ -36,7 +40,10 @@ impl PortBay {
                     }
                     return Ok(returned);
                 }
-                Err(error) if is_passing(error.kind()) => last = Some(error),
+                // That the time was over says less than what was seen before.
+                Err(error) if is_passing(error.kind()) => {
+                    last = last.filter(|_| op.clock.now() >= until).or(Some(error));
+                }
                 Err(error) => return Err(error),
             }
             self.pause(op, op.clock.now() + TRY_AGAIN, &mut track)?;
@@ -104,6 +111,10 @@ fn stayed_away(departure: &Departure, last: Option<Error>) -> Error {
         Some(error) if error.kind() == Kind::Refused => {
             let modes: Vec<String> = departure.to.iter().map(ToString::to_string).collect();
             (Kind::Refused, format!("the unit did not come back in mode {}", modes.join(" or ")))
+        }
+        // It was pulled: the port is empty at the end of the wait, or it was pushed in again and has started anew.
+        Some(error) if error.kind() == Kind::Gone => {
+            (Kind::Gone, "the unit did not come back as it was told to".into())
         }
         _ => (Kind::TimedOut, "the unit did not come back".to_owned()),
     };

@@ -61,6 +61,11 @@ impl Track {
         self.state = next;
     }
 
+    /// Whether the unit was seen to leave.
+    pub(super) fn has_left(&self) -> bool {
+        !matches!(self.state, State::Before(_))
+    }
+
     pub(super) fn continuity(&self) -> Continuity {
         self.continuity
     }

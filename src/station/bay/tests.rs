@@ -53,7 +53,7 @@ fn another_unit_is_refused() {
 fn a_unit_that_stays_away_is_waited_for_as_long_as_it_may_take() {
     let (error, took) = wait(Script::new(&[]), "A");
     let error = error.unwrap_err();
-    assert_eq!((error.kind(), took), (Kind::TimedOut, Duration::from_secs(10)));
+    assert_eq!((error.kind(), took), (Kind::Gone, Duration::from_secs(10)));
     assert_eq!(error.causes(), ["the script says so"]);
 }
 
