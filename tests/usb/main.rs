@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "kernels and devices live in real time")]
 
 mod agree;
+mod apply_dfu;
 mod apply_smp;
 mod bays;
 mod detect;

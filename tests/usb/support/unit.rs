@@ -15,13 +15,15 @@ use super::wait_for;
 
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// When a unit is cut off the bus, counted in control transfers of any kind from [`DfuUnit::cut`] on.
+/// When a unit is cut off the bus, counted from [`DfuUnit::cut`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Nothing of the transfer is done.
+    /// At this DFU request; nothing of it is done.
     Before(u64),
-    /// It is carried out, and its answer is lost.
+    /// At this DFU request; it is carried out, and its answer is lost.
     After(u64),
+    /// At this control transfer of any kind, those of the kernel's own enumerations included; nothing of it is done.
+    Anywhere(u64),
 }
 
 /// What reached a unit.
@@ -29,6 +31,8 @@ pub enum Cut {
 pub struct Seen {
     /// Control transfers of any kind since the test last said what to cut, or to forget.
     pub transfers: u64,
+    /// The DFU requests among them.
+    pub requests: u64,
     /// Blocks with bytes in them that the host sent, in order. DfuSe's commands are blocks 0.
     pub blocks: Vec<(BlockNumber, Vec<u8>)>,
     cut: Option<Cut>,
@@ -100,8 +104,15 @@ impl DfuUnit {
         self.in_port
     }
 
-    /// Pulls it.
+    /// Pulls it, and waits until the kernel has seen that.
     pub fn pull(&mut self) {
+        self.snatch();
+        let folder = format!("/sys/bus/usb/devices/{}", self.port().bus_id().expect("the virtual controller is there"));
+        wait_for("departure", SETTLE, || (!Path::new(&folder).exists()).then_some(()));
+    }
+
+    /// Pulls it, and does not wait.
+    pub fn snatch(&mut self) {
         self.cable.pull().expect("the unit is pulled");
         self.in_port = false;
     }
@@ -118,7 +129,7 @@ impl DfuUnit {
     /// Unplugs it at a control transfer to come.
     pub fn cut(&self, cut: Cut) {
         let mut seen = self.seen();
-        (seen.cut, seen.transfers) = (Some(cut), 0);
+        (seen.cut, seen.transfers, seen.requests) = (Some(cut), 0, 0);
     }
 
     /// Whether the cut has come.
@@ -141,7 +152,7 @@ impl DfuUnit {
     /// Forgets what it saw so far.
     pub fn forget(&self) {
         let mut seen = self.seen();
-        seen.transfers = 0;
+        (seen.transfers, seen.requests) = (0, 0);
         seen.blocks.clear();
     }
 
@@ -180,13 +191,18 @@ impl Device for Witness {
     fn control(&mut self, now: Moment, setup: Setup, data: &[u8]) -> Result<Reply, Stop> {
         let mut seen = self.seen();
         seen.transfers += 1;
-        let (n, cut) = (seen.transfers, seen.cut);
+        seen.requests += u64::from(Request::parse(setup).is_ok());
+        let now_is = |cut| match cut {
+            Cut::Before(n) | Cut::After(n) => seen.requests == n && Request::parse(setup).is_ok(),
+            Cut::Anywhere(n) => seen.transfers == n,
+        };
+        let cut = seen.cut.filter(|cut| now_is(*cut));
         if let Some(listener) = &seen.listener
             && listener.send(setup).is_err()
         {
             seen.listener = None;
         }
-        if cut == Some(Cut::Before(n)) {
+        if matches!(cut, Some(Cut::Before(_) | Cut::Anywhere(_))) {
             return Err(Stop::Unplugged);
         }
         if let Ok((Request::Download { block, .. }, _)) = Request::parse(setup)
@@ -196,7 +212,7 @@ impl Device for Witness {
         }
         drop(seen);
         let reply = self.inner.control(now, setup, data)?;
-        if cut == Some(Cut::After(n)) { Err(Stop::Unplugged) } else { Ok(reply) }
+        if cut.is_some() { Err(Stop::Unplugged) } else { Ok(reply) }
     }
 
     fn transfer(&mut self, now: Moment, transfer: Transfer<'_>) -> Result<Reply, Stop> {
