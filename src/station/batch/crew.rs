@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use protocols::time::Moment;
 
-use super::conduct::{Crew, Job, Told, Worked};
+use super::job::{Crew, Job, Told, Worked};
 use super::questions::{Asked, Bench, Echo, Turn};
 use super::used::Used;
 use crate::clock::Clock;

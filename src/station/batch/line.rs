@@ -1,26 +1,18 @@
 //! What the line does next: a state a bay, a queue, and the rules of the batch.
 //!
-//! No I/O and no clock. A bay goes round like this:
-//!
-//! ```text
-//! empty ── arrived ─► settling ── still there ─► queued ── a place is free ─► running ── ended ─► done ── left ─► empty
-//! ```
-//!
-//! A unit that flaps stays in `settling`. While a run is on, its bay's departures and arrivals are the run's own affair;
-//! what they meant is judged when it has ended. So no bay ever has two runs.
+//! No I/O and no clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocols::time::Moment;
 
+use super::bay::{Bay, Hold, Running, SETTLE, State};
+use super::incident::{Action, Ending, Haste, Incident, Rules, Shown, Ticket};
 use super::tally::{End, Pulled, Tally};
 use crate::device::BayId;
 use crate::error::Kind;
 use crate::run::report::Outcome;
-
-/// How long a unit must stay before it is started, and away before a pass is taken off the board: contacts bounce.
-pub const SETTLE: Duration = Duration::from_millis(150);
 
 /// A run may know that its unit is gone before the watch does: for so long its end may yet turn out to be a pull.
 const HINDSIGHT: Duration = Duration::from_secs(2);
@@ -28,141 +20,6 @@ const HINDSIGHT: Duration = Duration::from_secs(2);
 /// How often in a row what came instead of a unit that was waited for is started by itself: it may be the same unit, which
 /// shows too little, or another serial number in every mode.
 const MAX_INSTEAD: u32 = 3;
-
-/// Which start, from 1: what is told of another one than the bay's own is stale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// The rules of a batch.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// The batch ends after this many passes over its life.
-    pub count: Option<u64>,
-    /// The batch ends after this many failed units of this process.
-    pub max_fail: Option<u64>,
-    /// At most this many runs at a time.
-    pub at_most: Option<usize>,
-    /// A bay is taken out after this many errors in a row.
-    pub quarantine_after: Option<u32>,
-}
-
-/// What happens at the bench.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Incident {
-    /// Something is in the bay; `who` is what it shows of itself without being asked.
-    Arrived(BayId, Option<String>),
-    /// Nothing is in the bay any more.
-    Left(BayId),
-    /// The run told its unit to leave, and waits for it.
-    Away(BayId, Ticket),
-    /// The run has its unit again, and knows it.
-    Back(BayId, Ticket),
-    /// The run is over.
-    Ended(BayId, Ticket, End),
-    /// A person wants this bay to go on: brings it back from quarantine, or starts the unit in it again.
-    Called(BayId),
-    /// A person wants the batch to end; a second time, at once.
-    Stop,
-    /// Nothing can be recorded any more.
-    Broken,
-}
-
-/// How fast a run must stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Haste {
-    /// At the next sane point.
-    Sane,
-    /// At once.
-    AtOnce,
-}
-
-/// What is to be done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Begin a run in this bay.
-    Start(BayId, Ticket),
-    /// The unit of this run left without being told to: nobody need answer for it any more.
-    Withdraw(BayId, Ticket),
-    /// It is there again.
-    Readmit(BayId, Ticket),
-    /// Stop every run.
-    Stop(Haste),
-    /// The bay was taken out.
-    Quarantine(BayId),
-}
-
-/// Why a batch ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// It has its passes.
-    Complete,
-    /// Too many units failed.
-    TooManyFailed,
-    /// Every bay was taken out.
-    NoBayLeft,
-    /// A person ended it.
-    ByHand,
-    /// Nothing can be recorded any more.
-    Broken,
-}
-
-/// A bay, as the board shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown<'a> {
-    /// Nobody is there; and what the last unit came to, which may have left before anybody looked.
-    Empty(Option<&'a End>),
-    /// A unit has just come.
-    Settling,
-    /// It waits for a place; its number in the queue, from 1.
-    Queued(usize),
-    /// It is worked on.
-    Running(Ticket),
-    /// What the unit that is still there came to.
-    Done(&'a End),
-    /// The bay is taken out.
-    Out(Option<&'a End>),
-}
-
-#[derive(Debug)]
-enum State {
-    Empty,
-    Settling { until: Moment, who: Option<String> },
-    Queued { turn: u64, who: Option<String> },
-    Running(Running),
-    Done { who: Option<String>, leaving: Option<Moment>, ended: Moment },
-    Out { here: Option<Option<String>> },
-}
-
-#[derive(Debug)]
-struct Running {
-    ticket: Ticket,
-    /// Whether anything is in the bay.
-    here: bool,
-    hold: Hold,
-    who: Option<String>,
-}
-
-/// What a run has of its unit, as the watch sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hold {
-    /// It stayed, or came back as it was told to.
-    Held,
-    /// It was told to leave, and is waited for.
-    Away,
-    /// It left, and not by command.
-    Pulled,
-    /// Something was plugged in after that.
-    Pushed,
-}
-
-#[derive(Debug)]
-struct Bay {
-    state: State,
-    last: Option<End>,
-    errors: u32,
-    /// Starts in a row of what came instead of a unit that was waited for.
-    instead: u32,
-}
 
 /// The line.
 #[derive(Debug)]
@@ -379,86 +236,5 @@ impl Line {
         let running = self.running();
         let lacks = self.rules.count.map(|count| count.saturating_sub(self.tally.passes()));
         self.rules.at_most.is_none_or(|most| running < most) && lacks.is_none_or(|lacks| (running as u64) < lacks)
-    }
-}
-
-impl State {
-    fn deadline(&self) -> Option<Moment> {
-        match self {
-            State::Settling { until, .. } | State::Done { leaving: Some(until), .. } => Some(*until),
-            _ => None,
-        }
-    }
-}
-
-impl Bay {
-    fn run(&mut self, ticket: Ticket) -> Option<&mut Running> {
-        match &mut self.state {
-            State::Running(running) if running.ticket == ticket => Some(running),
-            _ => None,
-        }
-    }
-
-    /// The run that has its unit again, if that is what it means.
-    fn arrived(&mut self, now: Moment, who: Option<String>) -> Option<Ticket> {
-        let settling = |who| State::Settling { until: now + SETTLE, who };
-        match &mut self.state {
-            State::Empty | State::Settling { .. } => self.state = settling(who),
-            State::Queued { who: known, .. } => *known = who,
-            State::Running(running) => {
-                running.here = true;
-                running.who = who;
-                match running.hold {
-                    Hold::Away => return Some(running.ticket),
-                    Hold::Pulled => running.hold = Hold::Pushed,
-                    Hold::Held | Hold::Pushed => {}
-                }
-            }
-            // The same unit, by a loose contact: what it came to still holds.
-            State::Done { who: known, leaving, .. } if leaving.is_some() => {
-                if who.is_some() && *known == who {
-                    *leaving = None;
-                } else {
-                    self.state = settling(who);
-                }
-            }
-            State::Done { .. } => {}
-            State::Out { here } => *here = Some(who),
-        }
-        None
-    }
-
-    /// The run whose unit was pulled.
-    fn left(&mut self, now: Moment) -> Option<Ticket> {
-        let passed = self.last.as_ref().is_some_and(|end| end.outcome == Outcome::Pass);
-        match &mut self.state {
-            State::Empty => {}
-            State::Settling { .. } | State::Queued { .. } => self.state = State::Empty,
-            State::Running(running) => {
-                running.here = false;
-                if running.hold != Hold::Away {
-                    running.hold = Hold::Pulled;
-                    return Some(running.ticket);
-                }
-            }
-            State::Done { leaving, .. } if passed => *leaving = leaving.or(Some(now + SETTLE)),
-            State::Done { .. } => self.state = State::Empty,
-            State::Out { here } => *here = None,
-        }
-        None
-    }
-
-    fn called(&mut self, turn: u64) {
-        match &mut self.state {
-            State::Out { here } => {
-                self.errors = 0;
-                self.state = match here.take() {
-                    Some(who) => State::Queued { turn, who },
-                    None => State::Empty,
-                };
-            }
-            State::Done { who, leaving: None, .. } => self.state = State::Queued { turn, who: who.take() },
-            _ => {}
-        }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::super::conduct::*;
 use super::super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::detect::{self, Change, Found, Usb, Watch};

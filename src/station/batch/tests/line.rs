@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocols::time::Moment;
 
-use super::super::line::SETTLE;
+use super::super::bay::SETTLE;
 use super::super::*;
 use crate::device::BayId;
 use crate::error::Kind;
