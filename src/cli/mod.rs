@@ -12,6 +12,7 @@ mod demo;
 mod detect;
 mod diagnose;
 pub mod exit;
+mod hall;
 mod info;
 mod ledger;
 mod plan;
