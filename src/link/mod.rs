@@ -1,4 +1,4 @@
-//! How bytes get to a unit and back: serial, TCP, memory, and wrappers that capture or disturb them.
+//! How bytes get to a unit and back: serial, USB, TCP, memory, and wrappers that capture or disturb them.
 //!
 //! A link knows no protocol and no unit. What it tells of itself is its address; what it knows of failure is whether
 //! the other side left (`gone`), took nothing (`timed-out`), is held by somebody else (`busy`) or may not be opened
