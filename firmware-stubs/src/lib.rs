@@ -4,9 +4,11 @@
 
 mod clock;
 pub mod dfu;
+mod fault;
 pub mod gadget;
 mod lifetime;
 pub mod smp;
 pub mod usb;
 
+pub use fault::BadFault;
 pub use lifetime::{End, Lifetime};

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use thiserror::Error;
+
+use crate::fault::{BadFault, Kind, Kinds};
 
 /// One thing that goes wrong.
 ///
@@ -38,41 +39,24 @@ pub enum Fault {
     Stay(u64),
 }
 
-/// Text that names no fault.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum BadFault {
-    /// No such kind.
-    #[error("no fault is called {0:?}: {kinds}", kinds = Fault::SYNTAX)]
-    Kind(String),
-    /// The number is none, or 0.
-    #[error("{0:?} is no count: a whole number from 1 on")]
-    Count(String),
-    /// A kind that has no count.
-    #[error("the fault {0} takes no count")]
-    NoCount(&'static str),
-}
-
-/// A kind, by its name.
-enum Kind {
-    Counted(fn(u64) -> Fault),
-    Plain(Fault),
-}
-
-const KINDS: [(&str, Kind); 13] = [
-    ("stall", Kind::Counted(Fault::Stall)),
-    ("hang", Kind::Counted(Fault::Hang)),
-    ("short", Kind::Counted(Fault::Short)),
-    ("garbage-status", Kind::Counted(Fault::GarbageStatus)),
-    ("unplug-control", Kind::Counted(Fault::UnplugControl)),
-    ("unplug-answer", Kind::Counted(Fault::UnplugAnswer)),
-    ("unplug-byte", Kind::Counted(Fault::UnplugByte)),
-    ("lie-length", Kind::Plain(Fault::LieLength)),
-    ("lose-byte", Kind::Counted(Fault::LoseByte)),
-    ("lie-upload", Kind::Plain(Fault::LieUpload)),
-    ("other-serial", Kind::Plain(Fault::OtherSerial)),
-    ("no-serial", Kind::Plain(Fault::NoSerial)),
-    ("stay", Kind::Counted(Fault::Stay)),
-];
+const KINDS: Kinds<Fault> = Kinds {
+    syntax: Fault::SYNTAX,
+    all: &[
+        ("stall", Kind::Counted(Fault::Stall)),
+        ("hang", Kind::Counted(Fault::Hang)),
+        ("short", Kind::Counted(Fault::Short)),
+        ("garbage-status", Kind::Counted(Fault::GarbageStatus)),
+        ("unplug-control", Kind::Counted(Fault::UnplugControl)),
+        ("unplug-answer", Kind::Counted(Fault::UnplugAnswer)),
+        ("unplug-byte", Kind::Counted(Fault::UnplugByte)),
+        ("lie-length", Kind::Plain(Fault::LieLength)),
+        ("lose-byte", Kind::Counted(Fault::LoseByte)),
+        ("lie-upload", Kind::Plain(Fault::LieUpload)),
+        ("other-serial", Kind::Plain(Fault::OtherSerial)),
+        ("no-serial", Kind::Plain(Fault::NoSerial)),
+        ("stay", Kind::Counted(Fault::Stay)),
+    ],
+};
 
 impl Fault {
     /// What [`Fault::from_str`] reads, for help texts.
@@ -100,30 +84,13 @@ impl FromStr for Fault {
     type Err = BadFault;
 
     fn from_str(text: &str) -> Result<Self, BadFault> {
-        let (name, count) = text.split_once(':').map_or((text, None), |(name, count)| (name, Some(count)));
-        let (name, kind) =
-            KINDS.iter().find(|(kind, _)| *kind == name).ok_or_else(|| BadFault::Kind(name.to_owned()))?;
-        match (kind, count) {
-            (Kind::Counted(make), None) => Ok(make(1)),
-            (Kind::Counted(make), Some(digits)) => match digits.parse() {
-                Ok(n) if n > 0 => Ok(make(n)),
-                _ => Err(BadFault::Count(digits.to_owned())),
-            },
-            (Kind::Plain(fault), None) => Ok(*fault),
-            (Kind::Plain(_), Some(_)) => Err(BadFault::NoCount(name)),
-        }
+        KINDS.read(text)
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = KINDS.iter().find_map(|(name, kind)| match (kind, self.count()) {
-            (Kind::Counted(make), Some(n)) => (make(n) == *self).then_some(*name),
-            (Kind::Plain(fault), None) => (fault == self).then_some(*name),
-            _ => None,
-        });
-        f.write_str(name.unwrap_or_default())?;
-        self.count().map_or(Ok(()), |n| write!(f, ":{n}"))
+        KINDS.write(*self, self.count(), f)
     }
 }
 
@@ -134,7 +101,7 @@ mod tests {
     #[test]
     fn every_kind_is_read_and_printed_alike() {
         let kinds: Vec<_> = Fault::SYNTAX.split(", ").collect();
-        assert_eq!(kinds.len(), KINDS.len());
+        assert_eq!(kinds.len(), KINDS.all.len());
         for kind in kinds {
             let text = kind.replace("[:N]", ":7");
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
@@ -144,7 +111,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_its_reason() {
         assert_eq!("stall".parse(), Ok(Fault::Stall(1)));
-        assert!(matches!("melt".parse::<Fault>(), Err(BadFault::Kind(_))));
+        assert!(matches!("melt".parse::<Fault>(), Err(BadFault::Kind { .. })));
         assert!(matches!("short:0".parse::<Fault>(), Err(BadFault::Count(_))));
         assert!(matches!("lie-upload:2".parse::<Fault>(), Err(BadFault::NoCount("lie-upload"))));
     }

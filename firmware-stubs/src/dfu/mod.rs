@@ -22,7 +22,7 @@ mod tests;
 mod unit;
 
 pub use error::Error;
-pub use fault::{BadFault, Fault};
+pub use fault::Fault;
 pub use image::Firmware;
 pub use options::{Detach, Factory, Manifestation, Memory, Options, Slot, Upload};
 pub use unit::Unit;

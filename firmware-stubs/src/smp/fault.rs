@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use thiserror::Error;
+
+use crate::fault::{BadFault, Kind, Kinds};
 
 /// One thing that goes wrong. Requests and payload bytes are counted from the start of the process, the first is 1.
 ///
@@ -37,40 +38,25 @@ pub enum Fault {
     DiskFull,
 }
 
-/// Text that names no fault.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum BadFault {
-    /// No such kind.
-    #[error("no fault is called {0:?}: {kinds}", kinds = Fault::SYNTAX)]
-    Kind(String),
-    /// The number is none, or 0.
-    #[error("{0:?} is no count: a whole number from 1 on")]
-    Count(String),
-    /// A kind that has no count.
-    #[error("the fault {0} takes no count")]
-    NoCount(&'static str),
-}
+const KINDS: Kinds<Fault> = Kinds {
+    syntax: Fault::SYNTAX,
+    all: &[
+        ("drop", Kind::Counted(Fault::Drop)),
+        ("corrupt", Kind::Counted(Fault::Corrupt)),
+        ("stall", Kind::Counted(Fault::Stall)),
+        ("cut-request", Kind::Counted(Fault::CutRequest)),
+        ("cut-answer", Kind::Counted(Fault::CutAnswer)),
+        ("cut-byte", Kind::Counted(Fault::CutByte)),
+        ("lie-hash", Kind::Plain(Fault::LieHash)),
+        ("lose-byte", Kind::Plain(Fault::LoseByte)),
+        ("disk-full", Kind::Plain(Fault::DiskFull)),
+    ],
+};
 
 impl Fault {
     /// What [`Fault::from_str`] reads, for help texts.
     pub const SYNTAX: &'static str = "drop[:N], corrupt[:N], stall[:N], cut-request[:N], cut-answer[:N], cut-byte[:N], \
                                       lie-hash, lose-byte, disk-full";
-
-    /// Name of the kind, as in [`Fault::SYNTAX`].
-    #[must_use]
-    pub const fn kind(self) -> &'static str {
-        match self {
-            Self::Drop(_) => "drop",
-            Self::Corrupt(_) => "corrupt",
-            Self::Stall(_) => "stall",
-            Self::CutRequest(_) => "cut-request",
-            Self::CutAnswer(_) => "cut-answer",
-            Self::CutByte(_) => "cut-byte",
-            Self::LieHash => "lie-hash",
-            Self::LoseByte => "lose-byte",
-            Self::DiskFull => "disk-full",
-        }
-    }
 
     const fn count(self) -> Option<u64> {
         match self {
@@ -89,40 +75,13 @@ impl FromStr for Fault {
     type Err = BadFault;
 
     fn from_str(text: &str) -> Result<Self, BadFault> {
-        let (kind, count) = match text.split_once(':') {
-            Some((kind, count)) => (kind, Some(count)),
-            None => (text, None),
-        };
-        let counted = |make: fn(u64) -> Self| match count {
-            None => Ok(make(1)),
-            Some(digits) => match digits.parse() {
-                Ok(n) if n > 0 => Ok(make(n)),
-                _ => Err(BadFault::Count(digits.to_owned())),
-            },
-        };
-        let plain = |fault: Self| match count {
-            None => Ok(fault),
-            Some(_) => Err(BadFault::NoCount(fault.kind())),
-        };
-        match kind {
-            "drop" => counted(Self::Drop),
-            "corrupt" => counted(Self::Corrupt),
-            "stall" => counted(Self::Stall),
-            "cut-request" => counted(Self::CutRequest),
-            "cut-answer" => counted(Self::CutAnswer),
-            "cut-byte" => counted(Self::CutByte),
-            "lie-hash" => plain(Self::LieHash),
-            "lose-byte" => plain(Self::LoseByte),
-            "disk-full" => plain(Self::DiskFull),
-            _ => Err(BadFault::Kind(kind.to_owned())),
-        }
+        KINDS.read(text)
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())?;
-        self.count().map_or(Ok(()), |n| write!(f, ":{n}"))
+        KINDS.write(*self, self.count(), f)
     }
 }
 
@@ -132,7 +91,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_read_and_printed_alike() {
-        for kind in Fault::SYNTAX.split(", ") {
+        let kinds: Vec<_> = Fault::SYNTAX.split(", ").collect();
+        assert_eq!(kinds.len(), KINDS.all.len());
+        for kind in kinds {
             let text = kind.replace("[:N]", ":7");
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
@@ -145,7 +106,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_its_reason() {
-        assert!(matches!("melt".parse::<Fault>(), Err(BadFault::Kind(_))));
+        assert!(matches!("melt".parse::<Fault>(), Err(BadFault::Kind { .. })));
         assert!(matches!("drop:0".parse::<Fault>(), Err(BadFault::Count(_))));
         assert!(matches!("drop:x".parse::<Fault>(), Err(BadFault::Count(_))));
         assert!(matches!("lie-hash:2".parse::<Fault>(), Err(BadFault::NoCount(_))));

@@ -36,6 +36,6 @@ mod uart;
 pub use crate::lifetime::{End, Lifetime};
 pub use device::{Banner, Buffers, Device, Effect, Mode, Reply};
 pub use error::{Error, Stop};
-pub use fault::{BadFault, Fault};
+pub use fault::Fault;
 pub use options::{Durability, Identity, Limits, Line, Noise, Options, Place, Recovery};
 pub use serve::run;
