@@ -26,6 +26,30 @@ pub struct Question {
     pub answer: Answer,
 }
 
+impl Question {
+    /// What a line that somebody typed answers; `None` when it is no answer to this.
+    #[must_use]
+    pub fn take(&self, line: &str) -> Option<String> {
+        match self.answer {
+            Answer::Done => Some(String::new()),
+            Answer::Text => Some(line.to_owned()).filter(|line| !line.is_empty()),
+            Answer::PassFail if is_yes(line) => Some("pass".to_owned()),
+            Answer::PassFail if is_no(line) => Some("fail".to_owned()),
+            Answer::PassFail => None,
+        }
+    }
+}
+
+/// Whether a line that somebody typed says yes.
+#[must_use]
+pub fn is_yes(line: &str) -> bool {
+    ["y", "yes", "pass", "ok"].contains(&line.to_lowercase().as_str())
+}
+
+fn is_no(line: &str) -> bool {
+    ["n", "no", "fail"].contains(&line.to_lowercase().as_str())
+}
+
 /// Who answers. One person serves several runs, one question at a time.
 pub trait Person: Sync {
     /// Whether questions can be put to anybody at all, known before anything is written.

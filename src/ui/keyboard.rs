@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+#[cfg(unix)]
+use super::terminal::{Hush, Hushed};
 use crate::error::{Error, Kind, Result};
 use crate::station::batch::Wire;
 
@@ -27,7 +29,7 @@ pub struct Keyboard {
     typed: Arc<Mutex<Line>>,
     over: Arc<AtomicBool>,
     #[cfg(unix)]
-    _mode: Option<mode::Quiet>,
+    _keys: Option<Hushed>,
 }
 
 impl Keyboard {
@@ -37,7 +39,7 @@ impl Keyboard {
     /// `storage` when the machine gives no thread.
     pub fn read(shows: Shows, wire: Wire) -> Result<Keyboard> {
         #[cfg(unix)]
-        let quiet = (shows == Shows::Board).then(mode::Quiet::begin);
+        let hushed = (shows == Shows::Board).then(|| Hushed::begin(Hush::Keys));
         #[cfg(not(unix))]
         let _ = shows;
         let (typed, over) = (Arc::<Mutex<Line>>::default(), Arc::<AtomicBool>::default());
@@ -50,7 +52,7 @@ impl Keyboard {
             typed,
             over,
             #[cfg(unix)]
-            _mode: quiet,
+            _keys: hushed,
         })
     }
 
@@ -128,32 +130,6 @@ impl Line {
 
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
-    }
-}
-
-#[cfg(unix)]
-mod mode {
-    use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-
-    /// Keys come one by one and unseen while it lives; Ctrl-C is what it always was.
-    pub(super) struct Quiet(Option<Termios>);
-
-    impl Quiet {
-        pub(super) fn begin() -> Quiet {
-            let stdin = std::io::stdin();
-            let Ok(before) = tcgetattr(&stdin) else { return Quiet(None) };
-            let mut quiet = before.clone();
-            quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON);
-            Quiet(tcsetattr(&stdin, SetArg::TCSADRAIN, &quiet).is_ok().then_some(before))
-        }
-    }
-
-    impl Drop for Quiet {
-        fn drop(&mut self) {
-            if let Some(before) = &self.0 {
-                let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, before);
-            }
-        }
     }
 }
 

@@ -8,6 +8,8 @@ mod keyboard;
 mod lines;
 mod person;
 mod summary;
+#[cfg(unix)]
+mod terminal;
 
 pub use bars::Bars;
 pub use board::Board;

@@ -8,11 +8,13 @@ use indicatif::MultiProgress;
 use protocols::time::Moment;
 
 use super::safe;
+#[cfg(unix)]
+use super::terminal::{Hush, Hushed};
 use crate::clock::Clock;
 use crate::device::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::Answer;
-use crate::run::person::{Consent, Person, Question};
+use crate::run::person::{Consent, Person, Question, is_yes};
 
 /// How often a wait for an answer looks for a request to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -75,7 +77,7 @@ impl AtTerminal {
             eprint!("{prompt} ");
             let _ = io::stderr().flush();
             #[cfg(unix)]
-            let _unseen = (echo == Echo::Hidden).then(unseen::Unseen::begin);
+            let _unseen = (echo == Echo::Hidden).then(|| Hushed::begin(Hush::Echo));
             self.read_line(&mut typed, deadline, cancel)
         };
         match &self.screen {
@@ -211,49 +213,11 @@ impl Person for AtTerminal {
             let Some(answer) = self.ask(&prompt, deadline, cancel)? else {
                 return Err(Error::new(Kind::Cancelled, "the terminal was closed instead of an answer"));
             };
-            match question.answer {
-                Answer::Done => return Ok(String::new()),
-                Answer::Text if !answer.is_empty() => return Ok(answer),
-                Answer::PassFail if is_yes(&answer) => return Ok("pass".into()),
-                Answer::PassFail if is_no(&answer) => return Ok("fail".into()),
-                Answer::PassFail | Answer::Text => {}
+            if let Some(answer) = question.take(&answer) {
+                return Ok(answer);
             }
         }
     }
-}
-
-#[cfg(unix)]
-mod unseen {
-    use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-
-    /// Echo is off while it lives.
-    pub(super) struct Unseen(Option<Termios>);
-
-    impl Unseen {
-        pub(super) fn begin() -> Unseen {
-            let stdin = std::io::stdin();
-            let Ok(before) = tcgetattr(&stdin) else { return Unseen(None) };
-            let mut unseen = before.clone();
-            unseen.local_flags.remove(LocalFlags::ECHO);
-            Unseen(tcsetattr(&stdin, SetArg::TCSADRAIN, &unseen).is_ok().then_some(before))
-        }
-    }
-
-    impl Drop for Unseen {
-        fn drop(&mut self) {
-            if let Some(before) = &self.0 {
-                let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, before);
-            }
-        }
-    }
-}
-
-fn is_yes(answer: &str) -> bool {
-    ["y", "yes", "pass", "ok"].contains(&answer.to_lowercase().as_str())
-}
-
-fn is_no(answer: &str) -> bool {
-    ["n", "no", "fail"].contains(&answer.to_lowercase().as_str())
 }
 
 #[cfg(test)]

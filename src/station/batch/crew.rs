@@ -17,7 +17,7 @@ use crate::ledger::{self, Filter, RecordKind};
 use crate::profile::model::{Answer, Resolved};
 use crate::profile::{Given, Prepared, Prompt};
 use crate::run::event::Event;
-use crate::run::person::{Consent, Person, Question};
+use crate::run::person::{Consent, Person, Question, is_yes};
 use crate::run::report::{Outcome, Report, StepOutcome};
 use crate::station::{self, Met, Office, PortBay, Shift, World};
 
@@ -295,23 +295,9 @@ impl Person for AtBay<'_, '_> {
         };
         self.ask(&question.unit, deadline, cancel, |ask| {
             let answer = ask.line(format!("{}{hint}", question.say), None, Echo::Shown, deadline)?;
-            Ok(match question.answer {
-                Answer::Done => Some(String::new()),
-                Answer::Text => Some(answer).filter(|answer| !answer.is_empty()),
-                Answer::PassFail if is_yes(&answer) => Some("pass".into()),
-                Answer::PassFail if is_no(&answer) => Some("fail".into()),
-                Answer::PassFail => None,
-            })
+            Ok(question.take(&answer))
         })
     }
-}
-
-fn is_yes(answer: &str) -> bool {
-    ["y", "yes", "pass", "ok"].contains(&answer.to_lowercase().as_str())
-}
-
-fn is_no(answer: &str) -> bool {
-    ["n", "no", "fail"].contains(&answer.to_lowercase().as_str())
 }
 
 /// A bay that tells when its unit is away by command: what comes and goes then belongs to the run, until it says that it
