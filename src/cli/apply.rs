@@ -27,6 +27,23 @@ pub(super) struct InputArgs {
     inputs: Option<PathBuf>,
 }
 
+/// What is said of a run, for its record and beforehand.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// A tag for the record (repeatable)
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    pub(super) tags: Vec<(String, String)>,
+    /// Who is at the bench, for the record
+    #[arg(long, value_name = "NAME")]
+    pub(super) operator: Option<String>,
+    /// Let a backup leave out things of this kind: file, setting or firmware (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware"])]
+    pub(super) accept_omitted: Vec<String>,
+    /// Wiping, downgrading and overwriting are meant
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
 impl InputArgs {
     pub(super) fn given(&self) -> Result<Given, Error> {
         let mut given = Given::default();
@@ -57,21 +74,11 @@ pub(super) struct Apply {
     devices: Devices,
     #[command(flatten)]
     inputs: InputArgs,
-    /// A tag for the record (repeatable)
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
-    tags: Vec<(String, String)>,
-    /// Who is at the bench, for the record
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
     /// First take what the profile names into the vault
     #[arg(long)]
     backup_first: bool,
-    /// Let a backup leave out things of this kind: file, setting or firmware (repeatable)
-    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware"])]
-    accept_omitted: Vec<String>,
-    /// Wiping, downgrading and overwriting are meant
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 pub(super) fn tag(text: &str) -> Result<(String, String), String> {
@@ -88,7 +95,7 @@ impl Apply {
         let office = cx.office()?;
         let bays = self.devices.bays(cx, &prepared)?;
         let mut display = Display::of(cx);
-        let person = display.person(cx, self.yes);
+        let person = display.person(cx, self.run.yes);
         let mut units = prepare(cx, &mut display, bays, &prepared, &given, &person)?;
         if self.backup_first {
             for (_, resolved) in units.iter_mut().flatten() {
@@ -96,9 +103,9 @@ impl Apply {
             }
         }
         let shift = station::Shift {
-            tags: self.tags.into_iter().collect::<BTreeMap<_, _>>(),
-            operator: self.operator,
-            accept_omitted: self.accept_omitted,
+            tags: self.run.tags.into_iter().collect::<BTreeMap<_, _>>(),
+            operator: self.run.operator,
+            accept_omitted: self.run.accept_omitted,
             ..bench::shift(cx, &office, &person)
         };
         let results = bench::execute_all(cx, &mut display, &shift, RecordKind::Run, units)?;

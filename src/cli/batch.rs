@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::apply::{InputArgs, tag};
+use super::apply::{InputArgs, RunArgs};
 use super::bench;
 use super::context::{Context, not_there};
 use super::hall::Hall;
@@ -50,18 +50,8 @@ pub(super) struct BatchCommand {
     quarantine_after: Option<u32>,
     #[command(flatten)]
     inputs: InputArgs,
-    /// A tag for the records (repeatable)
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
-    tags: Vec<(String, String)>,
-    /// Who is at the bench, for the records
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
-    /// Let a backup leave out things of this kind: file or setting (repeatable)
-    #[arg(long, value_name = "KIND", value_parser = ["file", "setting"])]
-    accept_omitted: Vec<String>,
-    /// Wiping, downgrading and overwriting are meant
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 impl BatchCommand {
@@ -106,11 +96,11 @@ impl BatchCommand {
             prepared: &prepared,
             driver: bench::one_driver(&prepared),
             given: &given,
-            tags: self.tags.into_iter().collect(),
+            tags: self.run.tags.into_iter().collect(),
             batch: self.name,
-            operator: self.operator,
-            consent: if self.yes { Meant::Yes } else { Meant::Ask },
-            accept_omitted: self.accept_omitted,
+            operator: self.run.operator,
+            consent: if self.run.yes { Meant::Yes } else { Meant::Ask },
+            accept_omitted: self.run.accept_omitted,
             used,
         };
         let watch = world.watch()?;
