@@ -77,6 +77,6 @@ pub trait Bay: Send {
     /// writes nothing: whether the proof is enough is for the caller to say.
     ///
     /// # Errors
-    /// `timed-out` when nothing comes back in time, `mismatch` when another unit does.
+    /// `timed-out` when nothing comes back in time, `gone` when another unit does.
     fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned>;
 }

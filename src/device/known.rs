@@ -34,7 +34,7 @@ impl Known {
     /// How `after` is known to be this unit. What is not shown proves nothing.
     ///
     /// # Errors
-    /// `mismatch` when it is another one.
+    /// `gone` when it is another one.
     pub fn recognise(&self, after: &Unit) -> Result<Proof> {
         if let (Some(old), Some(new)) = (&self.hwid, &after.hwid) {
             return if old == new { Ok(Proof::Hwid) } else { Err(another("hardware id", old, new)) };
@@ -48,7 +48,7 @@ impl Known {
     /// How a unit that shows the serial number `new` is known to be this one.
     ///
     /// # Errors
-    /// `mismatch` when it is another one.
+    /// `gone` when it is another one.
     pub fn serial(&self, new: &UnitText) -> Result<Proof> {
         match &self.serial {
             _ if self.given.as_ref() == Some(new) => Ok(proof_by(new)),
@@ -59,10 +59,10 @@ impl Known {
     }
 }
 
-/// That what came back is not what left.
+/// That what came back is not what left. It says nothing of the unit that left but that it is gone.
 #[must_use]
 pub fn another(what: &str, old: &dyn std::fmt::Display, new: &dyn std::fmt::Display) -> Error {
-    Error::new(Kind::Mismatch, format!("another unit came back: its {what} is {new}, and was {old}"))
+    Error::new(Kind::Gone, format!("another unit came back: its {what} is {new}, and was {old}"))
         .next("put the first unit back and run the same again")
 }
 
@@ -101,14 +101,14 @@ mod tests {
     fn what_both_show_decides() {
         for (before, after, proof) in [
             ((Some("a"), Some("1x")), (Some("a"), Some("2x")), Ok(Proof::Hwid)),
-            ((Some("a"), Some("1x")), (Some("b"), Some("1x")), Err(Kind::Mismatch)),
+            ((Some("a"), Some("1x")), (Some("b"), Some("1x")), Err(Kind::Gone)),
             ((Some("a"), Some("1x")), (None, Some("1x")), Ok(Proof::Serial)),
-            ((None, Some("1x")), (None, Some("2x")), Err(Kind::Mismatch)),
+            ((None, Some("1x")), (None, Some("2x")), Err(Kind::Gone)),
             ((None, Some("1x")), (Some("a"), None), Ok(Proof::Port)),
             ((None, None), (None, Some("1x")), Ok(Proof::Port)),
             ((None, Some("0001")), (None, Some("0001")), Ok(Proof::Port)),
             ((None, Some("123456")), (None, Some("123456")), Ok(Proof::Port)),
-            ((None, Some("0001")), (None, Some("0002")), Err(Kind::Mismatch)),
+            ((None, Some("0001")), (None, Some("0002")), Err(Kind::Gone)),
         ] {
             let known = known(before.0, before.1);
             assert_eq!(known.recognise(&unit(after.0, after.1)).map_err(|e| e.kind()), proof, "{before:?} {after:?}");
@@ -119,7 +119,7 @@ mod tests {
     fn what_a_mode_does_not_show_is_not_forgotten() {
         let mut known = known(None, Some("A"));
         known.learn(&unit(Some("id"), None));
-        assert_eq!(known.recognise(&unit(None, Some("B"))).unwrap_err().kind(), Kind::Mismatch);
+        assert_eq!(known.recognise(&unit(None, Some("B"))).unwrap_err().kind(), Kind::Gone);
         assert_eq!(known.recognise(&unit(Some("id"), Some("B"))).unwrap(), Proof::Hwid);
     }
 
@@ -128,6 +128,6 @@ mod tests {
         let known = Known { given: Some("B".into()), ..known(None, Some("A")) };
         assert_eq!(known.recognise(&unit(None, Some("B"))).unwrap(), Proof::Serial);
         assert_eq!(known.recognise(&unit(None, Some("A"))).unwrap(), Proof::Serial);
-        assert_eq!(known.recognise(&unit(None, Some("C"))).unwrap_err().kind(), Kind::Mismatch);
+        assert_eq!(known.recognise(&unit(None, Some("C"))).unwrap_err().kind(), Kind::Gone);
     }
 }

@@ -490,7 +490,7 @@ fn a_unit_that_comes_back_as_another_is_not_written() {
         options.faults = vec![Fault::OtherSerial];
     });
     let report = rig.run(confirmed(&app())).unwrap();
-    assert_eq!(report.error.as_ref().unwrap().kind, Kind::Mismatch);
+    assert_eq!(report.error.as_ref().unwrap().kind, Kind::Gone);
     assert_eq!(report.steps[0].sent, 0);
     let rig = Rig::new(|options| {
         plain(options);

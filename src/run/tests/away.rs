@@ -60,7 +60,7 @@ fn a_unit_that_shows_nothing_to_know_it_by_is_refused_before_it_is_touched() {
 
 #[test]
 fn the_number_that_a_unit_keeps_proves_it() {
-    for (kept, outcome) in [(&b"T-1"[..], Outcome::Pass), (b"T-2", Outcome::Fail)] {
+    for (kept, outcome) in [(&b"T-1"[..], Outcome::Pass), (b"T-2", Outcome::Error)] {
         let mut station = Station::new();
         station.returns = Returns { serial: "", proof: Proof::Port, continuity: Continuity::Lost };
         station.identity = Identity { setting: Some("id".into()), proof: Proof::Serial };

@@ -161,7 +161,7 @@ impl Line {
         // that was waited for.
         let is_another = match end.kind {
             Some(Kind::Gone) if hold == Hold::Pushed => true,
-            Some(Kind::Gone | Kind::Mismatch) => hold == Hold::Away && bay.instead < MAX_INSTEAD,
+            Some(Kind::Gone) => hold == Hold::Away && bay.instead < MAX_INSTEAD,
             _ => false,
         };
         bay.instead = if is_another && hold != Hold::Pushed { bay.instead + 1 } else { 0 };

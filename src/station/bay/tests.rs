@@ -46,7 +46,7 @@ fn a_unit_without_a_serial_number_is_known_by_its_port() {
 
 #[test]
 fn another_unit_is_refused() {
-    assert_eq!(wait(Script::new(&[Ok("B")]), "A").0.unwrap_err().kind(), Kind::Mismatch);
+    assert_eq!(wait(Script::new(&[Ok("B")]), "A").0.unwrap_err().kind(), Kind::Gone);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn one_departure_is_what_was_commanded() {
     let scenes: [(u64, &[Found]); 3] = [(0, &[old]), (300, &[]), (1500, &[new])];
     assert_eq!(comes_back(&scenes, &[Ok(""), Ok("")]).unwrap(), (Proof::Port, Continuity::Kept));
     assert_eq!(comes_back(&scenes, &[Ok("A"), Ok("A")]).unwrap(), (Proof::Serial, Continuity::Kept));
-    assert_eq!(comes_back(&scenes, &[Ok("A"), Ok("B")]).unwrap_err().kind(), Kind::Mismatch);
+    assert_eq!(comes_back(&scenes, &[Ok("A"), Ok("B")]).unwrap_err().kind(), Kind::Gone);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_descriptor_that_shows_a_serial_number_proves_the_unit() {
         comes_back(&scenes, &[Ok(""), Ok("")]).map(|(proof, _)| proof).map_err(|error| error.kind())
     };
     assert_eq!(known("TH-1", "TH-1"), Ok(Proof::Serial));
-    assert_eq!(known("TH-1", "TH-2"), Err(Kind::Mismatch));
+    assert_eq!(known("TH-1", "TH-2"), Err(Kind::Gone));
     assert_eq!(known("0001", "0001"), Ok(Proof::Port), "a number that was never set");
 }
 
