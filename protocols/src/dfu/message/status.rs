@@ -2,47 +2,17 @@
 
 use std::fmt;
 
+use super::codes::codes;
+
 macro_rules! statuses {
     ($($variant:ident = $code:literal, $name:literal, $sentence:literal, $advice:literal;)*) => {
-        /// What came of the last request.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Status {
-            $(#[doc = concat!("`", $name, "` (", stringify!($code), "): ", $sentence, ".")] $variant,)*
-            /// A number that the specification does not know.
-            Other(u8),
+        codes! {
+            /// What came of the last request.
+            Status, unknown: "the unit gives a reason that the specification does not know";
+            $($variant = $code, $name, $sentence;)*
         }
 
         impl Status {
-            /// All codes of the specification.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The number on the wire.
-            #[must_use]
-            pub const fn code(self) -> u8 {
-                match self { $(Self::$variant => $code,)* Self::Other(code) => code }
-            }
-
-            /// The status of this number.
-            #[must_use]
-            pub const fn from_code(code: u8) -> Self {
-                match code { $($code => Self::$variant,)* code => Self::Other(code) }
-            }
-
-            /// Its name in the specification, `unknown` for a number that it does not have.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* Self::Other(_) => "unknown" }
-            }
-
-            /// What it means, as a clause.
-            #[must_use]
-            pub const fn sentence(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $sentence,)*
-                    Self::Other(_) => "the unit gives a reason that the specification does not know",
-                }
-            }
-
             /// What a technician can do about it, as a clause.
             #[must_use]
             pub const fn advice(self) -> &'static str {

@@ -141,7 +141,7 @@ impl Unit {
             }
             Request::Download { block, .. } => self.download(now, block, &transfer.data),
             Request::Upload { block, length } => self.upload(block, length.into()),
-            Request::Detach { .. } if self.state.is_application() => {
+            Request::Detach { .. } if matches!(self.state, State::AppIdle | State::AppDetach) => {
                 self.state = State::AppDetach;
                 Ok(Vec::new())
             }
