@@ -8,6 +8,7 @@
 //! Protocol: `Documentation/usb/usbip_protocol.rst` of Linux, version 1.1.1. Left out: isochronous transfers,
 //! SuperSpeed, export to other machines.
 
+mod cable;
 mod descriptors;
 mod device;
 pub mod host;

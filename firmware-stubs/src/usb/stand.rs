@@ -23,7 +23,7 @@ pub fn stand(device: Box<dyn Device>, port: Port, lifetime: Lifetime, ready: imp
     let until = moment() + ENUMERATION;
     let mut gone = false;
     while !gone && moment() < until && !port.is_enumerated()? {
-        super::unit::pause(LOOK);
+        super::cable::pause(LOOK);
         gone = !matches!(unit.news(), Ok(None));
     }
     ready(&port.bus_id()?);
