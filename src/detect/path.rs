@@ -32,9 +32,11 @@ impl PortPath {
 
     fn under(devices: &Path, port: &str) -> Option<PortPath> {
         let (bus, chain) = port.split_once('-')?;
-        let root = fs::canonicalize(devices.join(format!("usb{bus}"))).ok()?;
-        let controller = root.parent()?;
-        let subsystem = fs::canonicalize(controller.join("subsystem")).ok()?;
+        let root = devices.join(format!("usb{bus}"));
+        // Links are read and not followed to their ends: this is asked for every device of every listing.
+        let real = fs::read_link(&root).ok()?;
+        let controller = real.parent()?;
+        let subsystem = fs::read_link(root.join("../subsystem")).ok()?;
         let version = fs::read_to_string(root.join("version")).ok()?;
         let major = version.trim().split('.').next()?.to_owned();
         let (subsystem, name) = (subsystem.file_name()?.to_str()?, controller.file_name()?.to_str()?);

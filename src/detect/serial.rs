@@ -23,7 +23,7 @@ pub(super) use other::ports;
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::Port;
 
@@ -43,7 +43,11 @@ mod linux {
 
     /// A terminal with a device behind it: consoles and pseudo-terminals have none.
     fn port(class: &Path, dev: &Path, name: &str) -> Option<Port> {
-        let device = fs::canonicalize(class.join(name).join("device")).ok();
+        // A kernel has dozens of consoles and one or two ports, and all are looked at whenever a unit is opened.
+        if is_console(name) {
+            return None;
+        }
+        let device = device(&class.join(name));
         if device.is_none() && !name.starts_with("rfcomm") {
             return None;
         }
@@ -54,6 +58,22 @@ mod linux {
         let node = dev.join(name);
         let place = device.as_deref().and_then(usb_port);
         node.exists().then(|| Port { address: format!("tty:{}", node.display()), place, usb: None })
+    }
+
+    /// `tty1` (virtual consoles, Documentation/admin-guide/devices.txt of the kernel, major 4).
+    fn is_console(name: &str) -> bool {
+        let number = name.strip_prefix("tty");
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Where its device is. The terminal's own link leads through it, and costs one call to the system where a path
+    /// made canonical costs one for each of its parts.
+    fn device(terminal: &Path) -> Option<PathBuf> {
+        let device = terminal.join("device");
+        match fs::read_link(terminal) {
+            Ok(link) => device.exists().then_some(link),
+            Err(_) => fs::canonicalize(device).ok(),
+        }
     }
 
     /// The interface `1-2.3:1.0` on the way to a device is one of the device in port `1-2.3`.
@@ -98,6 +118,7 @@ mod linux {
                 ("ttyS0", Some("4\n"), true, true),
                 ("ttyS1", Some("0\n"), true, true),
                 ("tty1", None, false, true),
+                ("console", None, false, true),
             ] {
                 fs::create_dir_all(class.join(name)).unwrap();
                 fs::create_dir_all(&dev).unwrap();
@@ -118,6 +139,27 @@ mod linux {
                 .collect();
             names.sort();
             assert_eq!(names, ["ttyACM0 1-2", "ttyS0 1-2"]);
+        }
+
+        #[test]
+        fn a_terminal_that_is_a_link_hangs_where_the_link_leads() {
+            let sys = tempfile::tempdir().unwrap();
+            let (class, dev) = (sys.path().join("class"), sys.path().join("dev"));
+            fs::create_dir_all(&class).unwrap();
+            fs::create_dir_all(&dev).unwrap();
+            for (name, parent) in [("ttyACM0", "usb1/1-2/1-2:1.0"), ("ttyprintk", "virtual")] {
+                let parent = sys.path().join("devices").join(parent);
+                let real = parent.join("tty").join(name);
+                fs::create_dir_all(&real).unwrap();
+                if parent.ends_with("1-2:1.0") {
+                    symlink("../..", real.join("device")).unwrap();
+                }
+                symlink(Path::new("..").join(real.strip_prefix(sys.path()).unwrap()), class.join(name)).unwrap();
+                fs::write(dev.join(name), "").unwrap();
+            }
+            let ports = under(&class, &dev).unwrap();
+            let places: Vec<_> = ports.iter().map(|port| port.place.as_deref()).collect();
+            assert_eq!(places, [Some("1-2")]);
         }
     }
 }

@@ -21,6 +21,8 @@ const MOST_TEXT: u64 = 4096;
 const MOST_CONFIGURATIONS: u64 = 8;
 /// The most that is read of the descriptors: as many configurations of the greatest length.
 const MOST_DESCRIPTORS: u64 = MOST_CONFIGURATIONS * 65_536;
+/// Room for what most files hold, so that one read takes it.
+const USUAL: usize = 256;
 /// The most interfaces that are looked at (USB_MAXINTERFACES of the kernel).
 const MOST_INTERFACES: usize = 32;
 
@@ -110,7 +112,7 @@ pub(super) fn text(path: &Path) -> Option<UnitText> {
 }
 
 fn read(path: &Path, most: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL);
     File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
