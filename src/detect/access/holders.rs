@@ -1,5 +1,6 @@
 //! Which other program has a port or a device open, as far as we may look.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,8 @@ use crate::detect::Found;
 /// Who holds what, as it was at one moment.
 pub(super) struct Holders {
     by_node: BTreeMap<PathBuf, String>,
-    modem_manager: bool,
+    /// Whether ModemManager runs, once somebody needed to know.
+    modem_manager: OnceCell<bool>,
 }
 
 impl Holders {
@@ -19,8 +21,9 @@ impl Holders {
 
     /// Told of a unit that Hardwire drives when ModemManager runs and was not told to leave the port alone.
     pub(super) fn modem_manager_may_probe(&self, found: &Found) -> Option<String> {
-        let path = found.path().filter(|_| self.modem_manager && found.driver.is_some())?;
-        let may = !is_ignored_by_modem_manager(path)?;
+        let path = found.path().filter(|_| found.driver.is_some())?;
+        // The names of all processes are read only where it would matter.
+        let may = !is_ignored_by_modem_manager(path)? && *self.modem_manager.get_or_init(does_modem_manager_run);
         may.then(|| "ModemManager may probe it: `sudo hardwire udev install` keeps it away".into())
     }
 }
@@ -35,36 +38,52 @@ impl Holders {
             // A pseudo-terminal is always held by the program that plays the unit.
             .filter(|node| !node.starts_with("/dev/pts"))
             .collect();
-        let mut holders = Holders { by_node: BTreeMap::new(), modem_manager: false };
+        let mut holders = Holders { by_node: BTreeMap::new(), modem_manager: OnceCell::new() };
         if wanted.is_empty() {
             return holders;
         }
         let us = std::process::id();
-        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            if pid != us {
-                holders.take(pid, &process.path(), &wanted);
-            }
+        for (pid, process) in processes().filter(|(pid, _)| *pid != us) {
+            holders.take(pid, &process, &wanted);
         }
         holders
     }
 
     fn take(&mut self, pid: u32, process: &Path, wanted: &[PathBuf]) {
-        let name = || std::fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned();
-        self.modem_manager |= name() == "ModemManager";
         for file in std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
             let Ok(target) = std::fs::read_link(file.path()) else { continue };
             if wanted.contains(&target) {
-                self.by_node.entry(target).or_insert_with(|| format!("process {pid} ({})", name()));
+                self.by_node.entry(target).or_insert_with(|| format!("process {pid} ({})", name(process)));
             }
         }
     }
 }
 
+#[cfg(target_os = "linux")]
+fn processes() -> impl Iterator<Item = (u32, PathBuf)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+}
+
+#[cfg(target_os = "linux")]
+fn name(process: &Path) -> String {
+    std::fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+fn does_modem_manager_run() -> bool {
+    processes().any(|(_, process)| name(&process) == "ModemManager")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn does_modem_manager_run() -> bool {
+    false
+}
+
 #[cfg(not(target_os = "linux"))]
 impl Holders {
     pub(super) fn of(_nodes: &[PathBuf]) -> Holders {
-        Holders { by_node: BTreeMap::new(), modem_manager: false }
+        Holders { by_node: BTreeMap::new(), modem_manager: OnceCell::new() }
     }
 }
 

@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::sysfs::text;
 use crate::device::UnitText;
 
-/// How long a listing waits for a device that it has not met before.
+/// How long a listing waits for devices that it has not met before.
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// What a device says of itself in words.
@@ -55,35 +54,52 @@ impl Memory {
     pub(super) fn of(&self, folder: &Path, stays: &[Stay]) -> Vec<Option<Texts>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|_, entry| stays.contains(&entry.stay));
-        let mut new = Vec::new();
+        let (mut new, told) = (0, Arc::new(Told::default()));
         for stay in stays.iter().filter(|stay| stay.number.is_some()) {
             if !entries.contains_key(&stay.port) {
                 let texts = Arc::default();
-                new.push(read(folder.join(&stay.port), &texts));
+                read(folder.join(&stay.port), &texts, &told);
+                new += 1;
                 entries.insert(stay.port.clone(), Entry { stay: stay.clone(), texts });
             }
         }
         let texts = stays.iter().map(|stay| entries.get(&stay.port).map(|entry| Arc::clone(&entry.texts)));
         let texts: Vec<Option<Arc<OnceLock<Texts>>>> = texts.collect();
         drop(entries);
-        for told in new {
-            // One that is late is not waited for again: those behind it have had that time too.
-            let _ = told.recv_timeout(PATIENCE);
-        }
+        told.wait_for(new);
         texts.into_iter().map(|texts| texts.and_then(|texts| texts.get().cloned())).collect()
     }
 }
 
-fn read(folder: PathBuf, texts: &Arc<OnceLock<Texts>>) -> Receiver<()> {
-    let (tell, told) = mpsc::sync_channel(1);
-    let kept = Arc::clone(texts);
+/// How many of the devices that are asked at once have told their texts.
+#[derive(Default)]
+struct Told {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Told {
+    fn one_more(&self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits for as many, and for all of them together no longer than for one.
+    fn wait_for(&self, all: usize) {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_timeout_while(count, PATIENCE, |count| *count < all));
+    }
+}
+
+fn read(folder: PathBuf, texts: &Arc<OnceLock<Texts>>, told: &Arc<Told>) {
+    let (kept, tell) = (Arc::clone(texts), Arc::clone(told));
     let body = move || {
         let _ = kept.set(Texts::read(&folder));
-        let _ = tell.send(());
+        tell.one_more();
     };
     if std::thread::Builder::new().name("usb-texts".into()).spawn(body).is_err() {
         // A machine without a thread to spare lists it without words.
         let _ = texts.set(Texts::default());
+        told.one_more();
     }
-    told
 }

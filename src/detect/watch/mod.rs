@@ -107,13 +107,16 @@ impl Watcher {
             }
         }
         // What remains is new.
-        self.look.access(&mut seen.values_mut().collect::<Vec<_>>());
         let earlier = std::mem::take(&mut self.unsettled);
+        let since = |found: &Found| match earlier.get(&found.address) {
+            Some((before, since)) if is_same(before, found) => *since,
+            _ => now,
+        };
+        // Who holds what is asked of all processes: not of a device that is not to be told yet anyway.
+        let is_ripe = |found: &&mut Found| found.awaits.is_none() || now >= since(found) + patience(found);
+        self.look.access(&mut seen.values_mut().filter(is_ripe).collect::<Vec<_>>());
         for (address, found) in seen {
-            let since = match earlier.get(&address) {
-                Some((before, since)) if is_same(before, &found) => *since,
-                _ => now,
-            };
+            let since = since(&found);
             if now < since + patience(&found) {
                 self.unsettled.insert(address, (found, since));
             } else {
