@@ -190,6 +190,10 @@ impl Look for Everywhere {
     fn access(&mut self, found: &mut [&mut Found]) {
         access::look(found);
     }
+
+    fn access_of_arrivals(&mut self, found: &mut [&mut Found]) {
+        access::look_at_arrivals(found);
+    }
 }
 
 /// Looks whether it could be opened, without opening it: opening alone resets some boards.

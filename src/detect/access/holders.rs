@@ -14,6 +14,11 @@ pub(super) struct Holders {
 }
 
 impl Holders {
+    /// None, as nobody was asked.
+    pub(super) fn nobody() -> Holders {
+        Holders { by_node: BTreeMap::new(), modem_manager: OnceCell::from(false) }
+    }
+
     /// The process that holds `node`: `process 1234 (minicom)`.
     pub(super) fn of_node(&self, node: &Path) -> Option<&str> {
         self.by_node.get(&node.canonicalize().ok()?).map(String::as_str)

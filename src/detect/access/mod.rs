@@ -45,11 +45,24 @@ impl fmt::Display for Access {
 
 /// Looks whether each of these can be opened, and says what to do where it cannot.
 pub(super) fn look(found: &mut [&mut Found]) {
-    let nodes: Vec<PathBuf> = found.iter().filter_map(|found| node(found)).collect();
-    let holders = Holders::of(&nodes);
+    let may_be_held = |found: &&mut Found| found.path().is_some() || holders::is_claimed(found);
+    let nodes: Vec<PathBuf> = found.iter().filter(|found| may_be_held(found)).filter_map(|found| node(found)).collect();
+    judge(found, &Holders::of(&nodes));
+}
+
+/// The same of what came this instant: no process is asked whether it holds a port that was not there before. To ask
+/// them all takes longer than everything else about an arrival, and whoever probes new ports comes after us.
+pub(super) fn look_at_arrivals(found: &mut [&mut Found]) {
+    let is_claimed = |found: &&mut Found| found.path().is_none() && holders::is_claimed(found);
+    let nodes: Vec<PathBuf> = found.iter().filter(|found| is_claimed(found)).filter_map(|found| node(found)).collect();
+    let holders = if nodes.is_empty() { Holders::nobody() } else { Holders::of(&nodes) };
+    judge(found, &holders);
+}
+
+fn judge(found: &mut [&mut Found], holders: &Holders) {
     for found in found {
         let Some(node) = node(found).filter(|_| found.access != Access::Unauthorized) else { continue };
-        let (access, reason) = of(found, &node, &holders);
+        let (access, reason) = of(found, &node, holders);
         found.access = access;
         found.hint = match (reason, found.hint.take()) {
             (Some(reason), Some(hint)) if reason != hint => Some(format!("{reason}; {hint}")),

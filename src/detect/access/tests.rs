@@ -11,6 +11,9 @@ fn of_path(path: &Path) -> (Access, Option<String>) {
 #[test]
 fn a_port_that_is_not_there_is_offline() {
     assert_eq!(of_path(Path::new("/nonexistent/port")).0, Access::Offline);
+    let mut new = named("tty:/nonexistent/port".into());
+    look_at_arrivals(&mut [&mut new]);
+    assert_eq!(new.access, Access::Offline);
 }
 
 #[cfg(target_os = "linux")]
@@ -26,10 +29,13 @@ fn a_file_that_another_process_holds_is_busy() {
         .spawn()
         .unwrap();
     let (access, hint) = of_path(file.path());
+    let mut new = named(format!("tty:{}", file.path().display()));
+    look_at_arrivals(&mut [&mut new]);
     drop(holder.stdin.take());
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(access, Access::Busy);
+    assert_eq!(new.access, Access::Ok, "of an arrival no process is asked");
     assert!(hint.unwrap().contains(&format!("process {} (cat)", holder.id())));
 }
 

@@ -34,7 +34,7 @@ pub(super) const RULES_COME: Duration = Duration::from_secs(2);
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Something was plugged in. Its access is known.
+    /// Something was plugged in. Its access is known, but for a program that took its serial port at once.
     Arrived(Box<Found>),
     /// Something was there and is no more. Leaving and coming back within an instant is a departure and an arrival.
     Departed(Box<Found>),
@@ -59,6 +59,11 @@ pub trait Look: Send {
 
     /// Looks whether these can be opened.
     fn access(&mut self, found: &mut [&mut Found]);
+
+    /// The same of what came this instant: quickly.
+    fn access_of_arrivals(&mut self, found: &mut [&mut Found]) {
+        self.access(found);
+    }
 }
 
 /// A watch over whatever a [`Look`] lists.
@@ -112,9 +117,9 @@ impl Watcher {
             Some((before, since)) if is_same(before, found) => *since,
             _ => now,
         };
-        // Who holds what is asked of all processes: not of a device that is not to be told yet anyway.
+        // What is not to be told yet need not be looked at.
         let is_ripe = |found: &&mut Found| found.awaits.is_none() || now >= since(found) + patience(found);
-        self.look.access(&mut seen.values_mut().filter(is_ripe).collect::<Vec<_>>());
+        self.look.access_of_arrivals(&mut seen.values_mut().filter(is_ripe).collect::<Vec<_>>());
         for (address, found) in seen {
             let since = since(&found);
             if now < since + patience(&found) {
