@@ -69,8 +69,9 @@ fn arrivals_and_departures_are_told_within_a_fifth_of_a_second() {
     for (what, mut times) in [("arrived", arrivals), ("departed", departures)] {
         times.sort();
         println!("{what}: {:?} (median), {:?} (worst) after the kernel's own word", times[6], times[11]);
-        // A machine that emulates another one and builds meanwhile is late by itself: the quickest says what it takes.
-        assert!(times[0] < Duration::from_millis(200) && times[6] < Duration::from_secs(1), "{what}: {times:?}");
+        // A machine that emulates another one and builds meanwhile is late by itself: a quarter says what it takes.
+        let (quarter, half) = (times[3], times[6]);
+        assert!(quarter < Duration::from_millis(200) && half < Duration::from_millis(400), "{what}: {times:?}");
     }
 }
 
