@@ -7,6 +7,7 @@ mod away;
 pub mod event;
 mod keep;
 mod observer;
+mod proof;
 pub mod report;
 mod start;
 mod steps;

@@ -18,16 +18,16 @@ const BACK_OUT: Duration = Duration::from_secs(10);
 
 /// What an attempt at a step gathered, also when it failed.
 #[derive(Default)]
-struct Gathered {
-    before: Vec<Item>,
-    items: Vec<Item>,
+pub(super) struct Gathered {
+    pub(super) before: Vec<Item>,
+    pub(super) items: Vec<Item>,
     sent: u64,
     retries: u64,
     changed: bool,
     /// Where the unit was before it was brought to where the step needs it.
     home: Option<Mode>,
     why: Option<String>,
-    effect: Effect,
+    pub(super) effect: Effect,
 }
 
 impl Run<'_> {
@@ -272,76 +272,6 @@ impl Run<'_> {
             && effect.omitted.iter().all(|omitted| self.order.accept_omitted.contains(&omitted.kind))
     }
 
-    /// Looks again: the only thing that makes a step pass.
-    fn verify(
-        &mut self,
-        step: &Step,
-        kind: &dyn StepKind,
-        level: Level,
-        cancel: &Cancel,
-        gathered: &mut Gathered,
-    ) -> Result<()> {
-        let mut event = self.observer.event(EventKind::Verifying);
-        event.step = Some(step.name.clone());
-        self.observer.tell(&event)?;
-        let seen = self
-            .with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| kind.observe(driver, level, bench))
-            .map_err(|error| error.while_doing("it was written and could not be verified"))?;
-        let proven = gathered.effect.proven;
-        gathered.items = seen.items.into_iter().map(|item| settle(item, &gathered.before, proven)).collect();
-        match gathered.items.iter().find(|item| item.outcome == StepOutcome::Failed) {
-            None => Ok(()),
-            Some(bad) => Err(mismatch(bad)),
-        }
-    }
-
-    /// Proves earlier steps that named this one as their proof.
-    pub(super) fn prove(&mut self, prover: &Step, cancel: &Cancel) -> Result<()> {
-        let order = self.order;
-        for (index, step) in order.resolved.steps.iter().enumerate() {
-            if step.proved_by.as_ref() != Some(&prover.name) || step.skip.is_some() {
-                continue;
-            }
-            let kind = steps::kind(&step.body);
-            let seen = self
-                .with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| {
-                    kind.observe(driver, step.verify, bench)
-                })
-                .map_err(|error| error.while_doing(format!("proving step {} after {}", step.name, prover.name)))?;
-            if let Some(bad) = seen.items.iter().find(|item| item.outcome != StepOutcome::Already) {
-                return Err(mismatch(bad).while_doing(format!("proving step {} after {}", step.name, prover.name)));
-            }
-            let result = &mut self.report.steps[index];
-            result.level = seen.level();
-            let outcome = result.outcome;
-            result.items = seen.items;
-            for item in &mut result.items {
-                item.outcome = outcome;
-            }
-        }
-        Ok(())
-    }
-
-    /// The last word: no step counts for more than was proven of it.
-    pub(super) fn all_proven(&self) -> Result<()> {
-        let short = self.order.resolved.steps.iter().zip(&self.report.steps).find(|(step, result)| {
-            let counts = matches!(result.outcome, StepOutcome::Done | StepOutcome::Already);
-            counts && result.level.is_some_and(|level| !level.satisfies(step.verify))
-        });
-        match short {
-            None => Ok(()),
-            Some((step, result)) => Err(Error::new(
-                Kind::Mismatch,
-                format!(
-                    "step {} is proven at {} only, and {} is demanded",
-                    step.name,
-                    result.level.map_or("no level".to_owned(), |level| level.to_string()),
-                    step.verify
-                ),
-            )),
-        }
-    }
-
     fn note(&mut self, step: &Step, result: StepResult) -> Result<()> {
         let mut event = self.observer.event(EventKind::StepFinished);
         event.step = Some(step.name.clone());
@@ -364,41 +294,6 @@ fn named_by(step: &Step, key: Option<&str>) -> Option<UnitText> {
 /// Whether trying again can help: not when somebody stopped it, the station is at fault or the unit has left.
 fn worth_a_retry(kind: Kind) -> bool {
     matches!(kind, Kind::Refused | Kind::Garbled | Kind::TimedOut | Kind::Mismatch)
-}
-
-/// What a look after the act makes of an item.
-fn settle(mut item: Item, before: &[Item], proven: Option<Level>) -> Item {
-    let held = before.iter().any(|old| old.path == item.path && old.outcome == StepOutcome::Already);
-    match item.outcome {
-        StepOutcome::Already if !held => item.outcome = StepOutcome::Done,
-        // Nothing can be seen at this level: there is the acknowledgement and no more.
-        StepOutcome::Failed if item.level == Some(Level::Link) && item.observed.is_none() => {
-            item.outcome = StepOutcome::Done;
-        }
-        _ => {}
-    }
-    if let (Some(proven), Some(level)) = (proven, item.level)
-        && item.outcome != StepOutcome::Failed
-        && proven.satisfies(level)
-    {
-        item.level = Some(proven);
-    }
-    item
-}
-
-fn mismatch(item: &Item) -> Error {
-    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
-    let algorithm = item.algorithm.map_or(String::new(), |algorithm| format!(" {algorithm}"));
-    Error::new(
-        Kind::Mismatch,
-        format!(
-            "{} should hold{algorithm} {} and holds {}",
-            item.path.escape_debug(),
-            known(&item.expected),
-            known(&item.observed)
-        ),
-    )
-    .next("apply again; if it happens again the unit's storage is bad")
 }
 
 fn result(step: &Step, gathered: Gathered, outcome: &Result<()>, tries: u64, milliseconds: u128) -> StepResult {
