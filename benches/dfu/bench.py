@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 BLOCK_SIZES = (64, 256, 1024, 4096)
@@ -95,7 +96,11 @@ class Monitor:
             self.transfers += len(words) > 3 and words[2] == b"S" and words[3][:2] in (b"Co", b"Ci")
 
     def __exit__(self, *_: object) -> None:
-        time.sleep(0.2)
+        # The last lines may lag behind what they tell of.
+        seen = -1
+        while seen != self.transfers:
+            seen = self.transfers
+            time.sleep(0.5)
         self.process.kill()
         self.reader.join()
         self.process.wait()
@@ -109,14 +114,14 @@ class Bench:
     def hardwire(self, cwd: Path, *words: object) -> tuple[float, str]:
         return timed([self.options.hardwire, "--json", *words], cwd)
 
-    def pairs(self, unit: Unit, block: int, calls: dict) -> dict:
+    def pairs(self, unit: Unit, block: int, calls: dict, prepare: Callable = lambda which: None) -> dict:
         """Both tools in turn, with the small and the large image."""
         more = self.sizes[1] - self.sizes[0]
         found = {name: {"counts": [], "taken": ([], [])} for name in calls}
         # A first turn that is not timed: caches get warm, and transfers are counted.
         for which in (0, 1):
             for name, call in calls.items():
-                call(which)
+                prepare(which)
                 with Monitor(unit) as monitor:
                     call(which)
                 found[name]["counts"].append(monitor.transfers)
@@ -202,7 +207,7 @@ class Bench:
                         raise SystemExit("dfu-util read something else than the unit was given")
                     return took
 
-                return self.pairs(unit, block, {"hardwire": ours, "dfu-util": theirs})
+                return self.pairs(unit, block, {"hardwire": ours, "dfu-util": theirs}, give)
 
 
 def row(words: str, block: int, poll: str, found: dict) -> None:
