@@ -78,6 +78,13 @@ fn elsewhere(capability: Capability, here: Mode, unit: &Unit, modes: &[ModeSpec]
     spec(here)?.reaches.iter().find(offers).copied()
 }
 
+/// Whether the unit offers what `step` needs in the mode that it is in, and the step asks for no other.
+pub(super) fn is_here(step: &Step, unit: &Unit) -> bool {
+    let needed = steps::kind(&step.body).needs();
+    needed.is_some_and(|capability| unit.can(capability))
+        && !matches!(&step.place, Some(Place::Mode(mode)) if *mode != unit.mode)
+}
+
 fn anywhere(capability: Capability, unit: &Unit, modes: &[ModeSpec]) -> bool {
     unit.can(capability)
         || modes

@@ -73,8 +73,15 @@ pub fn make(
     history: &dyn History,
     bench: &mut Bench<'_, '_>,
 ) -> Result<Plan> {
-    let unit = driver.unit();
-    let levels: Vec<_> = resolved.steps.iter().map(|step| level(step, resolved, unit, modes)).collect::<Result<_>>()?;
+    let mut levels = Vec::new();
+    for step in &resolved.steps {
+        let level = level(step, resolved, driver.unit(), modes);
+        if level.is_err() && judge::is_here(step, driver.unit()) {
+            // What the driver says of the step is nearer the cause.
+            steps::kind(&step.body).check(driver)?;
+        }
+        levels.push(level?);
+    }
     let mut way = judge::Way::from(driver.unit(), modes);
     let mut steps = Vec::new();
     for (step, level) in resolved.steps.iter().zip(levels) {
