@@ -14,13 +14,13 @@ use crate::support::unit::DfuUnit;
 /// Blocks of this many bytes, so that a small image is some forty blocks.
 const BLOCK: u16 = 128;
 
-fn image(len: usize) -> Vec<u8> {
+pub fn image(len: usize) -> Vec<u8> {
     let body: Vec<u8> = (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     Firmware::build(Bcd(0x0204), &body)
 }
 
 /// A station with a profile for the stand-in, and the profile's path.
-fn station(image: &[u8], verify: &str) -> (Station, String) {
+pub fn station(image: &[u8], verify: &str) -> (Station, String) {
     let station = Station::default();
     station.file("app.bin", image);
     let profile = format!(
@@ -32,7 +32,7 @@ fn station(image: &[u8], verify: &str) -> (Station, String) {
     (station, profile)
 }
 
-fn options(folder: &tempfile::TempDir) -> Options {
+pub fn options(folder: &tempfile::TempDir) -> Options {
     Options { transfer_size: BLOCK, serial: "DF-0421".into(), ..Options::new(folder.path().join("unit")) }
 }
 

@@ -8,6 +8,7 @@ mod agree;
 mod apply_dfu;
 mod apply_smp;
 mod bays;
+mod cuts;
 mod detect;
 #[path = "../devices/support/mod.rs"]
 mod devices;

@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use firmware_stubs::dfu::{self, Options};
-use firmware_stubs::usb::{self, Device, Place, Port, Reply, Stop, Then, Transfer};
+use firmware_stubs::usb::{self, Device, Port, Reply, Stop, Then, Transfer};
 use protocols::dfu::wire::{BlockNumber, Request};
 use protocols::time::Moment;
 use protocols::usb::Setup;
 
 use super::wait_for;
 
-const SETTLE: Duration = Duration::from_secs(10);
+/// A kernel that cannot finish an enumeration on one port looks at no other port of that hub for five seconds.
+const SETTLE: Duration = Duration::from_secs(20);
 
 /// When a unit is cut off the bus, counted from [`DfuUnit::cut`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub struct Seen {
     /// Blocks with bytes in them that the host sent, in order. DfuSe's commands are blocks 0.
     pub blocks: Vec<(BlockNumber, Vec<u8>)>,
     cut: Option<Cut>,
+    was_cut: bool,
     listener: Option<Sender<Setup>>,
 }
 
@@ -95,8 +97,13 @@ impl DfuUnit {
 
     /// Waits until the kernel has configured it.
     pub fn until_configured(&self) {
-        let port = self.port();
-        wait_for("unit in its port", SETTLE, || port.is_enumerated().expect("the port can be asked").then_some(()));
+        // Its own folder is there before a configuration is chosen, and its interfaces come last.
+        let id = self.port().bus_id().expect("the virtual controller is there");
+        let folder = format!("/sys/bus/usb/devices/{id}");
+        let interface = format!("{folder}:1.0");
+        wait_for("unit in its port", SETTLE, || Path::new(&interface).exists().then_some(()));
+        // Its lock is the kernel's own until all of it has begun, and a listing does not wait that long for its strings.
+        let _ = std::fs::read(format!("{folder}/product"));
     }
 
     /// Whether it is in a port, as far as the test put it there.
@@ -129,12 +136,12 @@ impl DfuUnit {
     /// Unplugs it at a control transfer to come.
     pub fn cut(&self, cut: Cut) {
         let mut seen = self.seen();
-        (seen.cut, seen.transfers, seen.requests) = (Some(cut), 0, 0);
+        (seen.cut, seen.was_cut, seen.transfers, seen.requests) = (Some(cut), false, 0, 0);
     }
 
     /// Whether the cut has come.
-    pub fn was_cut(&mut self) -> bool {
-        matches!(self.cable.news(), Ok(Some(Place::Unplugged)))
+    pub fn was_cut(&self) -> bool {
+        self.seen().was_cut
     }
 
     /// Tells of every control transfer from now on, before the unit does anything about it.
@@ -197,6 +204,7 @@ impl Device for Witness {
             Cut::Anywhere(n) => seen.transfers == n,
         };
         let cut = seen.cut.filter(|cut| now_is(*cut));
+        seen.was_cut |= cut.is_some();
         if let Some(listener) = &seen.listener
             && listener.send(setup).is_err()
         {
