@@ -1,6 +1,7 @@
 //! From what a person named to the port that it is today.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::World;
 use super::map::BaySpec;
@@ -31,6 +32,11 @@ pub struct Target {
     pub options: Options,
 }
 
+/// How long a device that was plugged in this moment may take to show its strings and its serial port.
+const TO_BECOME_WHOLE: Duration = Duration::from_secs(3);
+/// Between two looks at it.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// Link options that hold unless the selector says otherwise, as `-d` spells them.
 pub type Defaults = [(&'static str, String)];
 
@@ -40,11 +46,25 @@ pub type Defaults = [(&'static str, String)];
 /// `gone` when there is no such unit, `invalid` when several fit or an option is wrong.
 pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> Result<Target> {
     check_driver(selector.driver.as_deref(), world)?;
-    let places = world.places();
+    let clock = world.clock();
+    let until = clock.now() + TO_BECOME_WHOLE;
+    loop {
+        let places = world.places();
+        match resolve_among(&places, selector, defaults, world) {
+            // It was plugged in this moment: its strings or its serial port are still to come.
+            Err(error) if error.is_absent() && places.iter().any(Found::is_incomplete) && clock.now() < until => {
+                clock.sleep(LOOK_AGAIN);
+            }
+            resolved => return resolved,
+        }
+    }
+}
+
+fn resolve_among(places: &[Found], selector: &Selector, defaults: &Defaults, world: &dyn World) -> Result<Target> {
     let (address, found) = match &selector.place {
-        Place::Address(address) => (address.clone(), listed(address, &places)),
+        Place::Address(address) => (address.clone(), listed(address, places)),
         Place::Usb(port) => {
-            let found = one(&on_usb_port(port, &places).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
+            let found = one(&on_usb_port(port, places).collect::<Vec<_>>(), &format!("on usb:{port}"))?;
             (address_of(found)?, Some(found))
         }
         Place::Serial(serial) => {
@@ -56,7 +76,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
             let found = one(&places.iter().filter(has_serial).collect::<Vec<_>>(), &what)?;
             (address_of(found)?, Some(found))
         }
-        Place::Bay(bay) => in_bay(world.map().enabled(*bay)?, &places)?,
+        Place::Bay(bay) => in_bay(world.map().enabled(*bay)?, places)?,
     };
     let bay = match (&selector.place, found) {
         (Place::Bay(bay), _) => Some(world.map().enabled(*bay)?),
@@ -64,7 +84,7 @@ pub fn resolve(selector: &Selector, defaults: &Defaults, world: &dyn World) -> R
         (Place::Address(Address::Tty(path)), None) => world.map().bay_at(path),
         (_, None) => None,
     };
-    target(address, found, &places, bay, selector.driver.clone(), merged(defaults, bay, &selector.options))
+    target(address, found, places, bay, selector.driver.clone(), merged(defaults, bay, &selector.options))
 }
 
 /// What is in a bay now: on its USB ports, else at its serial port.
