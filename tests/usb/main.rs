@@ -7,6 +7,7 @@
 mod agree;
 mod apply_dfu;
 mod apply_smp;
+mod bad_input;
 mod bays;
 mod cuts;
 mod detect;
