@@ -4,6 +4,7 @@
 //! for how to run one and look inside.
 #![allow(clippy::disallowed_methods, reason = "kernels and devices live in real time")]
 
+mod adbd;
 mod agree;
 mod apply_dfu;
 mod apply_smp;

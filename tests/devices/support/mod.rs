@@ -1,13 +1,14 @@
 //! Real device software and foreign clients, started and stopped for one test.
 //!
 //! `tests/devices/setup` fetches them into `<target>/devices`. They run only where `HARDWIRE_TEST_DEVICES` names them
-//! (`all`, or some of `zephyr,mcuboot,smpmgr`); elsewhere a test says that it is left out. Where they are named, one
+//! (`all`, or some of `zephyr,mcuboot,smpmgr,android`); elsewhere a test says that it is left out. Where they are named, one
 //! that cannot start fails its test.
 
 #![allow(dead_code, reason = "each test program includes this module and uses a part of it")]
 #![allow(clippy::disallowed_methods, reason = "real devices live in real time")]
 
 pub mod debugger;
+pub mod google;
 pub mod image;
 pub mod mcuboot;
 pub mod process;
@@ -26,6 +27,8 @@ pub enum Need {
     Mcuboot,
     /// The foreign clients smpmgr and smpclient.
     Smpmgr,
+    /// Google's adb and fastboot, and the real adbd.
+    Android,
 }
 
 impl Need {
@@ -34,6 +37,7 @@ impl Need {
             Self::Zephyr => "zephyr",
             Self::Mcuboot => "mcuboot",
             Self::Smpmgr => "smpmgr",
+            Self::Android => "android",
         }
     }
 }

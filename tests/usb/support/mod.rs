@@ -1,6 +1,7 @@
 //! What tests on the USB bench share.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+pub mod adbd;
 pub mod bench;
 pub mod chance;
 pub mod gadget;
