@@ -13,13 +13,15 @@ mod unit;
 
 pub use bay::{Bay, BayId, Continuity, Proof, Returned};
 pub use capability::{
-    Activate, Capability, Console, ConsoleReply, Diagnosis, Diagnostics, Driver, FileStat, Files, Firmware,
-    ImageIdentity, Measurement, Power, Settings, SlotState, Tells, Upload, Written,
+    Activate, AppEntry, AppFile, AppIdentity, Apps, Bounds, Capability, Console, ConsoleReply, Diagnosis, Diagnostics,
+    Driver, Entry, EntryKind, FileStat, Files, Firmware, Held, ImageIdentity, InstallOptions, Installed, InstalledFile,
+    LeftOut, Listing, Marks, Measurement, Power, Put, Settings, SlotState, Take, Tells, Trees, Upload, Written,
+    relative,
 };
 pub use content::Content;
 pub use known::{Known, another};
 pub use level::Level;
-pub use mode::{Departure, Mode, ModeSpec, Offer};
+pub use mode::{Access, Departure, Mode, ModeSpec, Offer};
 pub use op::{Cancel, Op, Progress};
 pub use signature::{InterfaceClass, Pattern, Shown, Signature, Speaks, Via};
 pub use text::UnitText;

@@ -40,6 +40,8 @@ impl fmt::Display for Mode {
 pub struct ModeSpec {
     /// The mode.
     pub mode: Mode,
+    /// The driver that speaks to units in it.
+    pub driver: &'static str,
     /// What units of this family can do in it, at the best.
     pub offers: &'static [Offer],
     /// The modes that can be entered from here by command.
@@ -54,13 +56,45 @@ impl ModeSpec {
     }
 }
 
-/// One capability and the levels at which it can prove what it wrote.
+/// What can be done with a capability in a mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// All of it.
+    Write,
+    /// Only to look at what another mode writes.
+    Look,
+}
+
+/// One capability and the levels at which it can prove what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Offer {
     /// The capability.
     pub capability: Capability,
     /// The levels that can be reached with it; empty where there is nothing to prove.
     pub levels: std::borrow::Cow<'static, [Level]>,
+    /// What can be done with it.
+    pub access: Access,
+}
+
+impl Offer {
+    /// A capability with all that belongs to it, and the levels that it can prove.
+    #[must_use]
+    pub const fn new(capability: Capability, levels: &'static [Level]) -> Offer {
+        Offer { capability, levels: std::borrow::Cow::Borrowed(levels), access: Access::Write }
+    }
+
+    /// The levels at which can be looked at what another mode writes with this capability.
+    #[must_use]
+    pub const fn look(capability: Capability, levels: &'static [Level]) -> Offer {
+        Offer { capability, levels: std::borrow::Cow::Borrowed(levels), access: Access::Look }
+    }
+
+    /// The same capability with the levels that were asked of the unit.
+    #[must_use]
+    pub fn at(self, levels: Vec<Level>) -> Offer {
+        Offer { levels: levels.into(), ..self }
+    }
 }
 
 /// A unit was told to leave its mode: what may come back, and within how long.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Capability, Level, Mode, Offer, SlotState, UnitText};
+use super::{Access, Capability, Level, Mode, Offer, SlotState, UnitText};
 
 /// A unit as it shows itself in one mode. What a mode cannot show is `None`: unknown, not false.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +37,12 @@ impl Unit {
     #[must_use]
     pub fn can(&self, capability: Capability) -> bool {
         self.offers.iter().any(|offer| offer.capability == capability)
+    }
+
+    /// Whether it can be written with `capability` in this mode, and not only be looked at.
+    #[must_use]
+    pub fn writes(&self, capability: Capability) -> bool {
+        self.offers.iter().any(|offer| offer.capability == capability && offer.access == Access::Write)
     }
 
     /// The levels at which it can prove what it does with `capability` in this mode.

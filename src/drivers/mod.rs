@@ -22,6 +22,11 @@ pub trait Protocol: Sync {
     /// What its units can do in each of their modes, at the best.
     fn modes(&self) -> &'static [ModeSpec];
 
+    /// The other protocols that units of this family speak in modes in which they do not speak this one.
+    fn kin(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The most by which its units can be known again after they had left; what one of them shows may be less.
     fn proof(&self) -> Proof {
         Proof::Serial

@@ -12,7 +12,7 @@ use super::DfuDriver;
 use super::exchange::Part;
 use super::image;
 use super::slots::{self, Place};
-use crate::device::{Activate, Content, Firmware, ImageIdentity, Op, SlotState, Tells, Upload, Written};
+use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload, Written};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 
@@ -72,12 +72,13 @@ impl Firmware for DfuDriver {
         Ok(Upload { written, matched: None, left })
     }
 
-    fn held(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Option<Digest>> {
+    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
         if !self.survey.attributes().can_upload() {
             return Ok(None);
         }
         let (place, image) = self.image(slot, content)?;
         let (alternate, layout) = (place.slot.alternate, place.slot.layout.clone());
+        let expected = image::digest(&image);
         self.wire.ready(alternate, op)?;
         self.start = start(&image);
         let doing = |error: Error| error.while_doing(format!("reading slot {slot} back"));
@@ -92,7 +93,7 @@ impl Firmware for DfuDriver {
             };
             bytes.extend(read.map_err(doing)?);
         }
-        Ok(Some(Digest::sha256(&bytes)))
+        Ok(Some(Held { expected, observed: Digest::sha256(&bytes), level: Level::Readback }))
     }
 
     fn read(&mut self, slot: &str, into: &mut dyn Write, op: &mut Op<'_>) -> Result<Option<u64>> {

@@ -113,10 +113,15 @@ pub(super) fn pieces(image: &Image) -> Vec<Piece<'_>> {
 
 /// How an image is named: SHA-256 over its bytes, piece after piece.
 pub(super) fn identity(image: &Image) -> ImageIdentity {
-    let bytes: Vec<u8> = image.segments.iter().flat_map(|segment| &segment.bytes).copied().collect();
     let release = image.for_device.and_then(|device| device.release);
     ImageIdentity {
         version: release.map_or_else(|| "unversioned".to_owned(), |release| release.to_string()),
-        hash: Digest::sha256(&bytes).to_string(),
+        hash: digest(image).to_string(),
     }
+}
+
+/// SHA-256 over an image's bytes, piece after piece.
+pub(super) fn digest(image: &Image) -> Digest {
+    let bytes: Vec<u8> = image.segments.iter().flat_map(|segment| &segment.bytes).copied().collect();
+    Digest::sha256(&bytes)
 }

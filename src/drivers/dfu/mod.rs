@@ -8,7 +8,6 @@
 //! what runs. Addresses come from the file (Intel HEX, DfuSe); a raw binary goes to the start of its slot, or to the
 //! address that is named behind the slot: `internal-flash/0x08004000`. The protocol itself is [`protocols::dfu`].
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use protocols::usb::UsbId;
@@ -41,18 +40,20 @@ const NAME: &str = "dfu";
 #[derive(Debug, Clone, Copy)]
 pub struct Dfu;
 
-const fn offer(capability: Capability, levels: &'static [Level]) -> Offer {
-    Offer { capability, levels: Cow::Borrowed(levels) }
-}
-
 const MODES: &[ModeSpec] = &[
-    ModeSpec { mode: Mode::Application, offers: &[offer(Capability::Power, &[])], reaches: &[Mode::Dfu] },
+    ModeSpec {
+        mode: Mode::Application,
+        driver: NAME,
+        offers: &[Offer::new(Capability::Power, &[])],
+        reaches: &[Mode::Dfu],
+    },
     ModeSpec {
         mode: Mode::Dfu,
+        driver: NAME,
         offers: &[
-            offer(Capability::Firmware, &[Level::Link, Level::Readback]),
-            offer(Capability::Backup, &[]),
-            offer(Capability::Power, &[]),
+            Offer::new(Capability::Firmware, &[Level::Link, Level::Readback]),
+            Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Power, &[]),
         ],
         reaches: &[Mode::Application],
     },

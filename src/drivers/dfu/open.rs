@@ -131,7 +131,7 @@ fn held(mode: Mode, release: Bcd, slots: &[Slot]) -> Vec<SlotState> {
 }
 
 fn power() -> Offer {
-    Offer { capability: Capability::Power, levels: Vec::new().into() }
+    Offer::new(Capability::Power, &[])
 }
 
 /// What a loader with these attributes offers.
@@ -140,10 +140,10 @@ fn offers(attributes: Attributes) -> Vec<Offer> {
     if attributes.can_download() {
         let mut levels = vec![Level::Link];
         levels.extend(attributes.can_upload().then_some(Level::Readback));
-        offers.push(Offer { capability: Capability::Firmware, levels: levels.into() });
+        offers.push(Offer::new(Capability::Firmware, &[]).at(levels));
     }
     if attributes.can_upload() {
-        offers.push(Offer { capability: Capability::Backup, levels: Vec::new().into() });
+        offers.push(Offer::new(Capability::Backup, &[]));
     }
     offers.push(power());
     offers

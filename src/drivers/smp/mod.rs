@@ -4,7 +4,6 @@
 //! question to the unit and its answer back, `refusal` turns a unit's "no" into an error with a remedy. The protocol
 //! itself is [`protocols::smp`].
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,27 +49,25 @@ const NAME: &str = "smp";
 #[derive(Debug, Clone, Copy)]
 pub struct Smp;
 
-const fn offer(capability: Capability, levels: &'static [Level]) -> Offer {
-    Offer { capability, levels: Cow::Borrowed(levels) }
-}
-
 const MODES: &[ModeSpec] = &[
     ModeSpec {
         mode: Mode::Application,
+        driver: NAME,
         offers: &[
-            offer(Capability::Settings, &[Level::Link, Level::Readback]),
-            offer(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
-            offer(Capability::Firmware, &[Level::Link, Level::Digest, Level::Booted]),
-            offer(Capability::Diagnostics, &[]),
-            offer(Capability::Backup, &[]),
-            offer(Capability::Console, &[]),
-            offer(Capability::Power, &[]),
+            Offer::new(Capability::Settings, &[Level::Link, Level::Readback]),
+            Offer::new(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
+            Offer::new(Capability::Firmware, &[Level::Link, Level::Digest, Level::Booted]),
+            Offer::new(Capability::Diagnostics, &[]),
+            Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Console, &[]),
+            Offer::new(Capability::Power, &[]),
         ],
         reaches: &[Mode::Application, Mode::Recovery],
     },
     ModeSpec {
         mode: Mode::Recovery,
-        offers: &[offer(Capability::Firmware, &[Level::Link, Level::Booted]), offer(Capability::Power, &[])],
+        driver: NAME,
+        offers: &[Offer::new(Capability::Firmware, &[Level::Link, Level::Booted]), Offer::new(Capability::Power, &[])],
         reaches: &[Mode::Application, Mode::Recovery],
     },
 ];

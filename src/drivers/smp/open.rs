@@ -234,7 +234,7 @@ fn files(wire: &mut Wire, survey: &mut Survey, op: &mut Op<'_>) -> Result<()> {
 
 fn offers(mode: Mode, survey: &Survey) -> Vec<Offer> {
     let mut offers = Vec::new();
-    let mut offer = |capability, levels: Vec<Level>| offers.push(Offer { capability, levels: levels.into() });
+    let mut offer = |capability, levels: Vec<Level>| offers.push(Offer::new(capability, &[]).at(levels));
     if survey.has(Group::SETTINGS) {
         let mut levels = vec![Level::Link];
         levels.extend(survey.readable.contains(&Capability::Settings).then_some(Level::Readback));

@@ -1,6 +1,5 @@
 //! The profiles that ship, and those that `profile new` writes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::super::model::Body;
@@ -56,10 +55,7 @@ fn unit(mode: Mode, capabilities: &[(Capability, &'static [Level])]) -> Unit {
         model: Some("thermostat".into()),
         hardware: Some("B".into()),
         firmware: Vec::new(),
-        offers: capabilities
-            .iter()
-            .map(|(c, levels)| Offer { capability: *c, levels: Cow::Borrowed(levels) })
-            .collect(),
+        offers: capabilities.iter().map(|(c, levels)| Offer::new(*c, levels)).collect(),
         ahead: BTreeMap::new(),
         limits: BTreeMap::new(),
     }

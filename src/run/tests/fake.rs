@@ -54,7 +54,6 @@ pub struct Returns {
 }
 
 pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
-    let all = |levels: &'static [Level]| levels.into();
     let unit = Unit {
         driver: "fake",
         mode: Mode::Application,
@@ -64,11 +63,11 @@ pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
         hardware: None,
         firmware: Vec::new(),
         offers: vec![
-            Offer { capability: Capability::Files, levels: all(&[Level::Digest, Level::Readback]) },
-            Offer { capability: Capability::Settings, levels: all(&[Level::Readback]) },
-            Offer { capability: Capability::Firmware, levels: all(&[Level::Link, Level::Booted]) },
-            Offer { capability: Capability::Backup, levels: all(&[]) },
-            Offer { capability: Capability::Power, levels: all(&[]) },
+            Offer::new(Capability::Files, &[Level::Digest, Level::Readback]),
+            Offer::new(Capability::Settings, &[Level::Readback]),
+            Offer::new(Capability::Firmware, &[Level::Link, Level::Booted]),
+            Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Power, &[]),
         ],
         ahead: BTreeMap::new(),
         limits: BTreeMap::new(),

@@ -29,18 +29,17 @@ impl FirmwareStep {
         if level == Level::Link {
             return Ok(self.unseen(slot, image.hash, "what it holds is not looked at (`verify: link`)"));
         }
-        let Some(held) = firmware.held(&slot, self.image.content.as_ref(), bench.op)? else {
+        let Some(held) = firmware.held(&slot, self.image.content.as_ref(), level, bench.op)? else {
             return Err(unreadable(mode));
         };
-        let held = held.to_string();
-        let holds = held == image.hash;
+        let holds = held.holds();
         let why = if holds { "it holds exactly this image" } else { "it holds something else" };
         let item = Item {
             path: slot,
-            algorithm: Some(Algorithm::Sha256),
-            expected: Some(image.hash),
-            observed: Some(held),
-            level: Some(Level::Readback),
+            algorithm: Some(held.expected.algorithm()),
+            expected: Some(held.expected.to_string()),
+            observed: Some(held.observed.to_string()),
+            level: Some(held.level),
             outcome: if holds { StepOutcome::Already } else { StepOutcome::Failed },
         };
         let bytes = if holds { 0 } else { self.image.content.len() };
