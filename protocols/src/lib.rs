@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adb;
 pub mod dfu;
 pub mod mcuboot;
 pub mod smp;

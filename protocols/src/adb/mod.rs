@@ -1,0 +1,10 @@
+//! ADB, the Android Debug Bridge: packets, the streams in them, and what is said on those streams.
+//!
+//! Specification: AOSP, `packages/modules/adb`: `protocol.txt`, `SYNC.TXT`, `docs/dev/delayed_ack.md`,
+//! `shell_protocol.h`, `file_sync_protocol.h`. Both directions; the host's side of a connection is `session`.
+//!
+//! Left out: TLS (`STLS` is recognised), pairing, `mdns`, JDWP, and the services of the adb *server*, but for those that
+//! lead through it to a unit.
+
+pub mod message;
+pub mod wire;
