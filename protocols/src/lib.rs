@@ -8,6 +8,7 @@
 
 pub mod adb;
 pub mod dfu;
+pub mod fastboot;
 pub mod mcuboot;
 pub mod smp;
 pub mod text;

@@ -52,6 +52,16 @@ fn corpus() -> Vec<Vec<u8>> {
     }
     // The answers of a unit in the middle of a download, busy and not, and such a unit as a script.
     corpus.extend([vec![0, 0, 0, 0, 5, 0], vec![0, 10, 0, 0, 4, 0], [[1, 6, 7].as_slice(), &[7; 60]].concat()]);
+    // What phones say of themselves, line by line and as a whole; a unit that takes data, and one that gives them.
+    for text in [
+        include_str!("../src/fastboot/vectors/session.txt"),
+        include_str!("../src/fastboot/vectors/getvar-xperia-x.txt"),
+        include_str!("../src/fastboot/vectors/getvar-xperia-1-v.txt"),
+    ] {
+        corpus.push(text.as_bytes().to_vec());
+        corpus.extend(text.lines().map(|line| line.trim_start_matches(['<', '>', ' ']).as_bytes().to_vec()));
+    }
+    corpus.extend([vec![2, 1, 2, 1, 0], vec![3, 3, 15, 15, 15, 15, 0], vec![1, 1, 17, 0]]);
     let dfuse = include_bytes!("../src/dfu/vectors/dfuse-two-targets.dfu").as_slice();
     // Without its suffix too: the target puts one behind it that fits.
     corpus.extend([dfuse.to_vec(), dfuse[..dfuse.len() - 16].to_vec()]);

@@ -3,6 +3,7 @@
 //! Plain functions of bytes, so that `protocols/tests/fuzz_targets.rs` runs them on a stable compiler too.
 
 mod dfu;
+mod fastboot;
 
 use protocols::mcuboot::{Content, Header as ImageHeader, Image};
 use protocols::smp::Header;
@@ -32,9 +33,12 @@ pub const ALL: &[(&str, Target)] = &[
     ("dfu_wire", dfu_wire),
     ("dfu_sessions", dfu_sessions),
     ("dfu_files", dfu_files),
+    ("fastboot_wire", fastboot_wire),
+    ("fastboot_sessions", fastboot_sessions),
 ];
 
 pub use dfu::{dfu_files, dfu_sessions, dfu_wire, usb_descriptors};
+pub use fastboot::{fastboot_sessions, fastboot_wire};
 
 /// Console framing: the same frames whatever the pieces, none too long, and each survives being framed again.
 pub fn console_frames(data: &[u8]) {
