@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod adb;
+pub mod android;
 pub mod dfu;
 pub mod fastboot;
 pub mod mcuboot;

@@ -72,6 +72,10 @@ fn corpus() -> Vec<Vec<u8>> {
     ] {
         corpus.push(file.to_vec());
     }
+    // The small one as it is; of the field's, the chunks that hold no data.
+    let sparse = include_bytes!("../src/android/sparse/vectors/checksums.simg").as_slice();
+    let piece = include_bytes!("../src/android/sparse/vectors/simg2simg-8192.0.simg").as_slice();
+    corpus.extend([sparse.to_vec(), piece.to_vec()]);
     for image in [
         include_bytes!("../src/mcuboot/vectors/imgtool-protected.bin").as_slice(),
         include_bytes!("../src/mcuboot/vectors/imgtool-sha512.bin"),

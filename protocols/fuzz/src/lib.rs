@@ -2,6 +2,7 @@
 //!
 //! Plain functions of bytes, so that `protocols/tests/fuzz_targets.rs` runs them on a stable compiler too.
 
+mod android;
 mod dfu;
 mod fastboot;
 
@@ -35,8 +36,10 @@ pub const ALL: &[(&str, Target)] = &[
     ("dfu_files", dfu_files),
     ("fastboot_wire", fastboot_wire),
     ("fastboot_sessions", fastboot_sessions),
+    ("sparse_images", sparse_images),
 ];
 
+pub use android::sparse_images;
 pub use dfu::{dfu_files, dfu_sessions, dfu_wire, usb_descriptors};
 pub use fastboot::{fastboot_sessions, fastboot_wire};
 

@@ -1,0 +1,37 @@
+//! Targets for Android's formats.
+
+use protocols::android::source::FileError;
+use protocols::android::sparse::{Extent, Holes, Image, Stored};
+
+/// Sparse images: what is read lies in the file and in the image, and the pieces made of it say the same.
+pub fn sparse_images(data: &[u8]) {
+    let Ok(image) = Image::read_sparse(data) else { return };
+    let ends = |extent: &Extent| (extent.block, extent.end());
+    assert!(image.extents().windows(2).all(|pair| ends(&pair[0]).1 <= ends(&pair[1]).0), "in order, none overlaps");
+    for extent in image.extents() {
+        assert!(extent.blocks > 0 && extent.end() <= image.blocks());
+        if let Stored::Data { at, len } = extent.stored {
+            assert!(at + len <= data.len() as u64 && len == image.block_size().of(extent.blocks));
+        }
+    }
+    assert!(image.data_len() <= data.len() as u64);
+    let Ok(pieces) = image.pieces(64 + 2 * u64::from(image.block_size().bytes())) else { return };
+    let mut cut = Vec::new();
+    for piece in pieces {
+        let made = piece.to_vec(data).expect("memory");
+        let again = Image::read_sparse(&made).map_err(FileError::into_format).expect("our own");
+        assert_eq!((again.blocks(), made.len() as u64), (image.blocks(), piece.len()));
+        cut.extend(again.extents().iter().map(ends));
+    }
+    let covered =
+        |ends: &mut dyn Iterator<Item = (u32, u32)>| ends.map(|(start, end)| u64::from(end - start)).sum::<u64>();
+    assert_eq!(covered(&mut cut.iter().copied()), covered(&mut image.extents().iter().map(ends)));
+    if image.len() < 1 << 20 {
+        let made = image.whole().to_vec(data).expect("memory");
+        let again = Image::read_sparse(&made).map_err(FileError::into_format).expect("our own");
+        for holes in [Holes::Zeros, Holes::Left] {
+            assert_eq!(again.sha256(&made, image.len(), holes), image.sha256(data, image.len(), holes));
+        }
+        let _ = image.check(data);
+    }
+}
