@@ -77,6 +77,12 @@ fn corpus() -> Vec<Vec<u8>> {
     let piece = include_bytes!("../src/android/sparse/vectors/simg2simg-8192.0.simg").as_slice();
     corpus.extend([sparse.to_vec(), piece.to_vec()]);
     for image in [
+        include_bytes!("../src/android/avb/vectors/vbmeta-disabled.img").as_slice(),
+        include_bytes!("../src/android/avb/vectors/vbmeta_system.img"),
+    ] {
+        corpus.push(image.to_vec());
+    }
+    for image in [
         include_bytes!("../src/mcuboot/vectors/imgtool-protected.bin").as_slice(),
         include_bytes!("../src/mcuboot/vectors/imgtool-sha512.bin"),
         include_bytes!("../src/mcuboot/vectors/imgtool-encrypted.bin"),

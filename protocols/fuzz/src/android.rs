@@ -1,5 +1,6 @@
 //! Targets for Android's formats.
 
+use protocols::android::avb::{Descriptor, Vbmeta, chain_digest};
 use protocols::android::source::FileError;
 use protocols::android::sparse::{Extent, Holes, Image, Stored};
 
@@ -33,5 +34,20 @@ pub fn sparse_images(data: &[u8]) {
             assert_eq!(again.sha256(&made, image.len(), holes), image.sha256(data, image.len(), holes));
         }
         let _ = image.check(data);
+    }
+}
+
+/// Metadata of verified boot: what is read is within the file, and is read the same again.
+pub fn avb_metadata(data: &[u8]) {
+    if let Ok(vbmeta) = Vbmeta::read(data) {
+        assert!(vbmeta.bytes().len() <= data.len() && vbmeta.bytes().len() as u64 <= Vbmeta::LIMIT);
+        assert_eq!(Vbmeta::parse(vbmeta.bytes()).as_ref(), Ok(&vbmeta));
+        let shown = chain_digest(&vbmeta, |_| Some(&vbmeta)).map_err(|error| error.to_string());
+        assert!(shown.err().is_none_or(|text| !text.contains(char::is_control)));
+        for descriptor in &vbmeta.descriptors {
+            if let Descriptor::Hash(hash) = descriptor {
+                let _ = hash.check(data);
+            }
+        }
     }
 }

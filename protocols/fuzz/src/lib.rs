@@ -37,9 +37,10 @@ pub const ALL: &[(&str, Target)] = &[
     ("fastboot_wire", fastboot_wire),
     ("fastboot_sessions", fastboot_sessions),
     ("sparse_images", sparse_images),
+    ("avb_metadata", avb_metadata),
 ];
 
-pub use android::sparse_images;
+pub use android::{avb_metadata, sparse_images};
 pub use dfu::{dfu_files, dfu_sessions, dfu_wire, usb_descriptors};
 pub use fastboot::{fastboot_sessions, fastboot_wire};
 
