@@ -76,6 +76,22 @@ fn corpus() -> Vec<Vec<u8>> {
     let sparse = include_bytes!("../src/android/sparse/vectors/checksums.simg").as_slice();
     let piece = include_bytes!("../src/android/sparse/vectors/simg2simg-8192.0.simg").as_slice();
     corpus.extend([sparse.to_vec(), piece.to_vec()]);
+    // What foreign daemons and hosts sent, and the data of their packets alone; a connection with its streams as a script.
+    for capture in [
+        include_bytes!("../src/adb/vectors/adbd34.host.bin").as_slice(),
+        include_bytes!("../src/adb/vectors/adbd34.unit.bin"),
+        include_bytes!("../src/adb/vectors/adbd34-delayed-ack.host.bin"),
+    ] {
+        corpus.push([&[9], capture].concat());
+        corpus.extend(
+            capture
+                .windows(4)
+                .enumerate()
+                .filter(|(_, word)| *word == b"WRTE")
+                .map(|(at, _)| capture[(at + 24).min(capture.len())..(at + 400).min(capture.len())].to_vec()),
+        );
+    }
+    corpus.push([[8, 0, 0, 0], [0, 9, 1, 4], [10, 0, 7, 3], [0x10, 9, 1, 60], [0x20, 9, 1, 0], [12, 0, 0, 0]].concat());
     for image in [
         include_bytes!("../src/android/avb/vectors/vbmeta-disabled.img").as_slice(),
         include_bytes!("../src/android/avb/vectors/vbmeta_system.img"),

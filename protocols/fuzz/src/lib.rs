@@ -2,6 +2,7 @@
 //!
 //! Plain functions of bytes, so that `protocols/tests/fuzz_targets.rs` runs them on a stable compiler too.
 
+mod adb;
 mod android;
 mod dfu;
 mod fastboot;
@@ -38,8 +39,12 @@ pub const ALL: &[(&str, Target)] = &[
     ("fastboot_sessions", fastboot_sessions),
     ("sparse_images", sparse_images),
     ("avb_metadata", avb_metadata),
+    ("adb_wire", adb_wire),
+    ("adb_messages", adb_messages),
+    ("adb_sessions", adb_sessions),
 ];
 
+pub use adb::{adb_messages, adb_sessions, adb_wire};
 pub use android::{avb_metadata, sparse_images};
 pub use dfu::{dfu_files, dfu_sessions, dfu_wire, usb_descriptors};
 pub use fastboot::{fastboot_sessions, fastboot_wire};

@@ -7,4 +7,5 @@
 //! lead through it to a unit.
 
 pub mod message;
+pub mod session;
 pub mod wire;
