@@ -1,11 +1,11 @@
 //! Judging what lies ahead: levels that can be reached, modes that will be entered.
 
-use crate::device::{Capability, Driver, Level, Mode, ModeSpec, Unit};
+use crate::device::{Access, Capability, Driver, Level, Mode, ModeSpec, Offer, Unit};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{Place, Resolved, Step};
 use crate::steps::{self, StepKind};
 
-/// The level at which `step` is observed on `unit`, as it is now; `None` for what has no level.
+/// The level that `step` reaches by itself on `unit`, as it is now; `None` for what has no level.
 ///
 /// # Errors
 /// `unsupported` when what the step demands is out of reach.
@@ -15,67 +15,150 @@ pub fn level(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) 
         return Ok(None);
     }
     let Some(capability) = kind.needs() else { return Ok(None) };
-    let offered = offered(capability, step.place.as_ref(), unit, modes);
-    let reachable = kind.reaches(&offered);
-    // More than is demanded costs nothing where the unit computes digests: it makes the step observable.
-    let wanted = if step.verify == Level::Link && kind.looks_for_free() { Level::Digest } else { step.verify };
-    let choice = [wanted, step.verify]
-        .into_iter()
-        .find_map(|demanded| reachable.iter().copied().find(|level| level.satisfies(demanded)));
-    match choice {
+    let venue = venue(step, unit, modes);
+    let by_word = || elsewhere_by_word(capability, unit, modes).filter(|_| step.place.is_none());
+    let offer = offer_in(venue.look, capability, unit, modes).or_else(by_word);
+    let reachable = offer.map(|offer| reaches(kind, offer)).unwrap_or_default();
+    match choose(step, kind, &reachable) {
         Some(level) => Ok(Some(level)),
         None if !anywhere(capability, unit, modes) => Err(unoffered(capability, unit)),
-        None if is_proved_later(step, kind, resolved, &offered) => Ok(reachable.last().copied()),
+        None if is_proved_later(step, resolved, unit, modes) => Ok(reachable.last().copied()),
         None => Err(out_of_reach(step, &reachable)),
     }
 }
 
-fn is_proved_later(step: &Step, kind: &dyn StepKind, resolved: &Resolved, offered: &[Level]) -> bool {
-    step.proved_by.as_ref().is_some_and(|prover| {
-        let runs = resolved.steps.iter().any(|later| later.name == *prover && later.skip.is_none());
-        runs && kind.provable(offered).iter().any(|level| level.satisfies(step.verify))
-    })
-}
-
-/// The levels that `capability` offers where the step will run: asked of the unit for the mode that it is in, by the
-/// driver's word for the others.
-fn offered(capability: Capability, place: Option<&Place>, unit: &Unit, modes: &[ModeSpec]) -> Vec<Level> {
-    let elsewhere = match place {
-        Some(Place::Mode(mode)) if *mode != unit.mode => Some(*mode),
-        _ if unit.can(capability) => return unit.levels(capability).to_vec(),
-        _ => None,
-    };
-    modes
-        .iter()
-        .filter(|spec| elsewhere.map_or(spec.mode != unit.mode, |mode| spec.mode == mode))
-        .flat_map(|spec| spec.of(unit))
-        .find(|offer| offer.capability == capability)
-        .map(|offer| offer.levels.to_vec())
-        .unwrap_or_default()
-}
-
-/// The mode that `step` must run in: the one that it names, or, where the unit lacks here what the step needs, the first
-/// that the unit can be told into and that offers it.
+/// The level at which `step` is observed where the unit is now: `level` where that can be, else the nearest to it.
 #[must_use]
-pub fn place(step: &Step, unit: &Unit, modes: &[ModeSpec]) -> Option<Mode> {
-    match &step.place {
-        Some(Place::Mode(mode)) => Some(*mode),
-        Some(Place::Driver(_)) => None,
-        None => {
-            let capability = steps::kind(&step.body).needs().filter(|capability| !unit.can(*capability))?;
-            elsewhere(capability, unit.mode, unit, modes)
-        }
+pub fn look(step: &Step, unit: &Unit, level: Option<Level>) -> Level {
+    let kind = steps::kind(&step.body);
+    let wanted = level.unwrap_or(Level::Link);
+    let Some(capability) = kind.needs() else { return wanted };
+    let Some(offer) = unit.offers.iter().find(|offer| offer.capability == capability) else { return wanted };
+    let reachable = reaches(kind, offer);
+    if reachable.contains(&wanted) && wanted.satisfies(step.verify) {
+        return wanted;
+    }
+    choose(step, kind, &reachable).or(reachable.last().copied()).unwrap_or(wanted)
+}
+
+/// The cheapest of the levels that satisfies `step`.
+fn choose(step: &Step, kind: &dyn StepKind, reachable: &[Level]) -> Option<Level> {
+    // More than is demanded costs nothing where the unit computes digests: it makes the step observable.
+    let wanted = if step.verify == Level::Link && kind.looks_for_free() { Level::Digest } else { step.verify };
+    [wanted, step.verify]
+        .into_iter()
+        .find_map(|demanded| reachable.iter().copied().find(|level| level.satisfies(demanded)))
+}
+
+/// The levels that a step reaches with `offer`. Where it can only be looked, each look is one.
+fn reaches(kind: &dyn StepKind, offer: &Offer) -> Vec<Level> {
+    match offer.access {
+        Access::Write => kind.reaches(&offer.levels),
+        Access::Look => offer.levels.to_vec(),
     }
 }
 
-/// The first mode that is reached from `here` by command and offers `capability`.
-fn elsewhere(capability: Capability, here: Mode, unit: &Unit, modes: &[ModeSpec]) -> Option<Mode> {
-    let spec = |mode| modes.iter().find(|spec| spec.mode == mode);
-    let offers = |mode: &&Mode| {
-        **mode != here
-            && spec(**mode).is_some_and(|spec| spec.of(unit).iter().any(|offer| offer.capability == capability))
+/// Whether the later step that `step` names proves it: somewhere it can be looked at as strongly as it demands.
+fn is_proved_later(step: &Step, resolved: &Resolved, unit: &Unit, modes: &[ModeSpec]) -> bool {
+    let Some(prover) = &step.proved_by else { return false };
+    let Some(prover) = resolved.steps.iter().find(|later| later.name == *prover && later.skip.is_none()) else {
+        return false;
     };
-    spec(here)?.reaches.iter().find(offers).copied()
+    let kind = steps::kind(&step.body);
+    let proves = |offer: &Offer| {
+        let levels = match offer.access {
+            Access::Write => kind.provable(&offer.levels),
+            Access::Look => offer.levels.to_vec(),
+        };
+        Some(offer.capability) == kind.needs() && levels.iter().any(|level| level.satisfies(step.verify))
+    };
+    let ends_in = steps::kind(&prover.body).restarts().or(match &prover.place {
+        Some(Place::Mode(mode)) => Some(*mode),
+        _ => None,
+    });
+    let all = std::iter::once(unit.mode).chain(modes.iter().map(|spec| spec.mode));
+    all.filter(|mode| ends_in.is_none_or(|only| only == *mode))
+        .any(|mode| offers_in(mode, unit, modes).iter().any(proves))
+}
+
+/// Where a step acts, and where it is looked at afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Venue {
+    /// The mode in which it acts.
+    pub act: Mode,
+    /// The mode in which what it did shows.
+    pub look: Mode,
+}
+
+/// Where `step` acts and is looked at: where it says, else where the unit lets itself be written, and the nearest mode in
+/// which what is demanded shows.
+#[must_use]
+pub fn venue(step: &Step, unit: &Unit, modes: &[ModeSpec]) -> Venue {
+    venue_from(unit.mode, step, unit, modes)
+}
+
+fn venue_from(here: Mode, step: &Step, unit: &Unit, modes: &[ModeSpec]) -> Venue {
+    let stay = |mode| Venue { act: mode, look: mode };
+    match &step.place {
+        Some(Place::Mode(mode)) => return stay(*mode),
+        Some(Place::Driver(name)) => return stay(spoken_by(name, here, unit, modes)),
+        None => {}
+    }
+    let kind = steps::kind(&step.body);
+    let Some(capability) = kind.needs() else { return stay(here) };
+    let act = match offer_in(here, capability, unit, modes) {
+        Some(offer) if offer.access == Access::Write => here,
+        _ => elsewhere(capability, here, unit, modes).unwrap_or(here),
+    };
+    let shows = |mode: &Mode| {
+        let offer = offer_in(*mode, capability, unit, modes);
+        offer.is_some_and(|offer| {
+            let is_near = *mode == here || *mode == act || offer.access == Access::Look;
+            is_near && choose(step, kind, &reaches(kind, offer)).is_some()
+        })
+    };
+    if kind.action().is_some() || (act == here && (shows(&here) || step.proved_by.is_some())) {
+        return stay(act);
+    }
+    let reached = modes.iter().find(|spec| spec.mode == act).map_or(&[][..], |spec| spec.reaches);
+    let look = [here, act].iter().chain(reached).copied().find(shows);
+    Venue { act, look: look.unwrap_or(act) }
+}
+
+/// The mode in which the driver `name` speaks to the unit: this one, or the first that it can be told into.
+fn spoken_by(name: &str, here: Mode, unit: &Unit, modes: &[ModeSpec]) -> Mode {
+    let spec = |mode: Mode| modes.iter().find(move |spec| spec.mode == mode);
+    let speaks = |mode: &Mode| match *mode == unit.mode {
+        true => unit.driver == name,
+        false => spec(*mode).is_some_and(|spec| spec.driver == name),
+    };
+    let reached = spec(here).map_or(&[][..], |spec| spec.reaches);
+    std::iter::once(&here).chain(reached).copied().find(speaks).unwrap_or(here)
+}
+
+/// What the unit offers in `mode`: asked of it for the mode that it is in, by the driver's word for the others.
+fn offers_in<'a>(mode: Mode, unit: &'a Unit, modes: &'a [ModeSpec]) -> &'a [Offer] {
+    if mode == unit.mode {
+        return &unit.offers;
+    }
+    modes.iter().find(|spec| spec.mode == mode).map_or(&[], |spec| spec.of(unit))
+}
+
+fn offer_in<'a>(mode: Mode, capability: Capability, unit: &'a Unit, modes: &'a [ModeSpec]) -> Option<&'a Offer> {
+    offers_in(mode, unit, modes).iter().find(|offer| offer.capability == capability)
+}
+
+/// What another mode offers, though nothing brings the unit there: so that the error says what is in the way.
+fn elsewhere_by_word<'a>(capability: Capability, unit: &'a Unit, modes: &'a [ModeSpec]) -> Option<&'a Offer> {
+    let others = modes.iter().filter(|spec| spec.mode != unit.mode);
+    others.flat_map(|spec| spec.of(unit)).find(|offer| offer.capability == capability)
+}
+
+/// The first mode that is reached from `here` by command and can be written with `capability`.
+fn elsewhere(capability: Capability, here: Mode, unit: &Unit, modes: &[ModeSpec]) -> Option<Mode> {
+    let writes = |offer: &Offer| offer.capability == capability && offer.access == Access::Write;
+    let spec = modes.iter().find(|spec| spec.mode == here)?;
+    spec.reaches.iter().find(|mode| **mode != here && offers_in(**mode, unit, modes).iter().any(writes)).copied()
 }
 
 /// Whether the unit offers what `step` needs in the mode that it is in, and the step asks for no other.
@@ -125,51 +208,55 @@ pub(super) struct Way<'a> {
     ahead: Mode,
     restarted: bool,
     before: Mode,
+    /// Where the step that was entered last leaves the unit.
+    after: Mode,
 }
 
 impl<'a> Way<'a> {
     pub(super) fn from(unit: &Unit, modes: &'a [ModeSpec]) -> Way<'a> {
-        Way { modes, now: unit.mode, ahead: unit.mode, restarted: false, before: unit.mode }
+        let now = unit.mode;
+        Way { modes, now, ahead: now, restarted: false, before: now, after: now }
     }
 
     /// Goes where the step must run; whether that is where the unit is now.
     pub(super) fn enter(&mut self, step: &Step, driver: &mut dyn Driver) -> Result<bool> {
         self.before = self.ahead;
-        if let Some(mode) = self.detour(step, driver) {
-            self.ahead = mode;
-            return Ok(false);
-        }
+        let venue = venue_from(self.ahead, step, driver.unit(), self.modes);
+        self.after = venue.look;
         match &step.place {
-            Some(Place::Driver(name)) if name != driver.unit().driver => Err(Error::new(
-                Kind::Unsupported,
-                format!("the step runs under driver {name}, and the unit is spoken to by {}", driver.unit().driver),
-            )),
-            Some(Place::Mode(mode)) if *mode != self.ahead => {
-                if !self.can_reach(*mode, driver) {
+            Some(Place::Driver(name)) if *name != self.driver(venue.act, driver.unit()) => {
+                let speaks = self.driver(venue.act, driver.unit());
+                let sentence = format!("the step runs under driver {name}, and the unit is spoken to by {speaks}");
+                Err(Error::new(Kind::Unsupported, sentence))
+            }
+            Some(_) if venue.act != self.ahead => {
+                let mode = venue.act;
+                if !self.can_reach(mode, driver) {
                     return Err(Error::new(
                         Kind::Unsupported,
                         format!("the step runs in mode {mode}, and nothing brings the unit there from {}", self.ahead),
                     )
                     .next(format!("bring the unit into {mode} by hand, then apply again")));
                 }
-                self.ahead = *mode;
-                Ok(*mode == self.now)
+                self.ahead = mode;
+                Ok(mode == self.now)
+            }
+            None if venue.act != self.ahead && self.can_reach(venue.act, driver) => {
+                self.ahead = venue.act;
+                // There and back; what is at home in its application stays there.
+                if venue.look == venue.act && venue.act != Mode::Application {
+                    self.after = self.before;
+                }
+                Ok(false)
             }
             _ => Ok(self.ahead == self.now),
         }
     }
 
-    /// The mode that a step without a place of its own has to be brought to.
-    fn detour(&self, step: &Step, driver: &mut dyn Driver) -> Option<Mode> {
-        let capability = steps::kind(&step.body).needs().filter(|_| step.place.is_none())?;
-        let unit = driver.unit();
-        let is_here = match (self.ahead == self.now, self.modes.iter().find(|spec| spec.mode == self.ahead)) {
-            (true, _) => unit.can(capability),
-            (false, Some(spec)) => spec.of(unit).iter().any(|offer| offer.capability == capability),
-            (false, None) => true,
-        };
-        let mode = elsewhere(capability, self.ahead, unit, self.modes).filter(|_| !is_here)?;
-        self.can_reach(mode, driver).then_some(mode)
+    /// Who speaks to the unit in `mode`.
+    fn driver(&self, mode: Mode, unit: &Unit) -> &'static str {
+        let spec = self.modes.iter().find(|spec| spec.mode == mode && mode != self.now);
+        spec.map_or(unit.driver, |spec| spec.driver)
     }
 
     fn can_reach(&self, mode: Mode, driver: &mut dyn Driver) -> bool {
@@ -186,7 +273,8 @@ impl<'a> Way<'a> {
 
     /// The step before restarts the unit, or brought it away and back.
     pub(super) fn follow(&mut self, step: &Step) {
-        let back = (step.place.is_none() && self.ahead != self.before).then_some(self.before);
+        let moved = self.ahead != self.before || self.after != self.ahead;
+        let back = (step.place.is_none() && moved).then_some(self.after);
         if let Some(mode) = steps::kind(&step.body).restarts().or(back) {
             self.ahead = mode;
             self.restarted = true;

@@ -2,7 +2,7 @@
 
 mod judge;
 
-pub use judge::{level, place};
+pub use judge::{Venue, level, look, venue};
 
 use serde::Serialize;
 
@@ -128,7 +128,11 @@ fn one(
     {
         return Ok(planned(Action::Skip, "it was done in an earlier run".to_owned(), 0));
     }
-    let here = kind.needs().is_none_or(|capability| driver.unit().can(capability));
+    let unit = driver.unit();
+    let here = kind.needs().is_none_or(|capability| match kind.action() {
+        Some(_) => unit.writes(capability),
+        None => unit.can(capability),
+    });
     kind.foresee(driver)?;
     let in_place = way.enter(step, driver)?;
     if let Some(action) = kind.action() {
@@ -143,7 +147,8 @@ fn one(
         way.promises(kind.needs())?;
         return Ok(planned(Action::Later, way.why(), kind.bytes()));
     }
-    let observed = kind.observe(driver, level.unwrap_or(Level::Link), bench)?;
+    let seen_at = look(step, driver.unit(), level);
+    let observed = kind.observe(driver, seen_at, bench)?;
     if observed.holds() {
         way.stay();
         let mut already = planned(Action::Already, observed.why.clone(), 0);

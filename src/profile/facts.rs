@@ -102,6 +102,16 @@ impl Match {
         }
     }
 
+    /// Who speaks to such a unit in which mode, where that is said and plain.
+    #[must_use]
+    pub fn spoken(&self) -> BTreeMap<Mode, String> {
+        let one = |entries: &Entries| match entries.get("driver").map(Vec::as_slice) {
+            Some([driver]) => Some(driver.clone()),
+            _ => None,
+        };
+        self.modes.iter().filter_map(|(mode, entries)| Some((*mode, one(entries)?))).collect()
+    }
+
     /// Every value that `field` may have, over all modes: what `detect` may look for.
     #[must_use]
     pub fn values(&self, field: &str) -> BTreeSet<String> {
@@ -162,5 +172,6 @@ mod tests {
         facts.mode = None;
         assert_eq!(matches.fits(&facts), Fit::Unknown(vec!["mode", "model"]));
         assert_eq!(matches.values("usb").len(), 1);
+        assert_eq!(matches.spoken()[&Mode::Recovery], "smp");
     }
 }

@@ -30,6 +30,8 @@ pub struct Resolved {
     pub variant: Option<String>,
     /// By what the unit is known.
     pub identity: Identity,
+    /// Who speaks to such units in which mode, where the profile says so.
+    pub spoken: BTreeMap<Mode, String>,
     /// What must be true afterwards, in order.
     pub steps: Vec<Step>,
 }
@@ -43,7 +45,7 @@ impl Resolved {
         let digest = Digest::sha256(what.as_bytes()).to_string();
         let profile =
             ProfileRef { name: format!("({command})"), version: env!("CARGO_PKG_VERSION").to_owned(), digest };
-        Resolved { profile, variant: None, identity: Identity::default(), steps }
+        Resolved { profile, variant: None, identity: Identity::default(), spoken: BTreeMap::new(), steps }
     }
 }
 

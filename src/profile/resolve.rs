@@ -36,6 +36,7 @@ impl Prepared {
             profile: self.reference().clone(),
             variant: variant.map(str::to_owned),
             identity: self.profile().identity.clone(),
+            spoken: self.profile().matches.spoken(),
             steps,
         })
     }

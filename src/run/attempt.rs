@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
         let (serial, hwid) = (self.report.serial.clone(), self.report.hwid.clone());
         let past = Past { desk: self.desk, order: self.order, serial, hwid };
         let resolved = &self.order.resolved;
-        let modes = self.order.modes;
+        let modes = &self.order.modes;
         check_identity(self.order, &self.unit)?;
         let plan = self.with_driver(None, None, self.desk.cancel, |driver, bench| {
             plan::make(resolved, driver, modes, &past, bench)

@@ -78,8 +78,8 @@ pub struct Order {
     pub resolved: Resolved,
     /// The unit's serial number where its driver cannot know it: from the setting that the profile's `identity` names.
     pub serial: Option<UnitText>,
-    /// What the driver's units can do in modes the unit is not in.
-    pub modes: &'static [ModeSpec],
+    /// What such units can do in the modes that they may be in, whoever speaks to them there.
+    pub modes: Vec<ModeSpec>,
     /// The caller's tags.
     pub tags: BTreeMap<String, String>,
     /// The batch that it belongs to.

@@ -6,6 +6,7 @@ use super::report::{Item, StepOutcome};
 use super::steps::Gathered;
 use crate::device::{Cancel, Level};
 use crate::error::{Error, Kind, Result};
+use crate::plan;
 use crate::profile::model::Step;
 use crate::steps::{self, StepKind};
 
@@ -33,31 +34,35 @@ impl Run<'_> {
         }
     }
 
-    /// Proves earlier steps that named this one as their proof.
+    /// Proves earlier steps that named this one as their proof. One that is disproved keeps no other from being looked at.
     pub(super) fn prove(&mut self, prover: &Step, cancel: &Cancel) -> Result<()> {
         let order = self.order;
+        let mut failure = None;
         for (index, step) in order.resolved.steps.iter().enumerate() {
             if step.proved_by.as_ref() != Some(&prover.name) || step.skip.is_some() {
                 continue;
             }
             let kind = steps::kind(&step.body);
+            let level = plan::look(step, &self.unit, Some(step.verify));
             let seen = self
-                .with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| {
-                    kind.observe(driver, step.verify, bench)
-                })
+                .with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| kind.observe(driver, level, bench))
                 .map_err(|error| error.while_doing(format!("proving step {} after {}", step.name, prover.name)))?;
-            if let Some(bad) = seen.items.iter().find(|item| item.outcome != StepOutcome::Already) {
-                return Err(mismatch(bad).while_doing(format!("proving step {} after {}", step.name, prover.name)));
-            }
             let result = &mut self.report.steps[index];
-            result.level = seen.level();
-            let outcome = result.outcome;
+            let bad = seen.items.iter().find(|item| item.outcome != StepOutcome::Already).cloned();
+            result.level = seen.level().filter(|_| bad.is_none());
             result.items = seen.items;
+            if let Some(bad) = bad {
+                result.outcome = StepOutcome::Failed;
+                let error = mismatch(&bad).while_doing(format!("proving step {} after {}", step.name, prover.name));
+                failure.get_or_insert(error);
+                continue;
+            }
+            let outcome = result.outcome;
             for item in &mut result.items {
                 item.outcome = outcome;
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     /// The last word: no step counts for more than was proven of it.

@@ -28,7 +28,7 @@ pub fn plan(address: &str, driver: &mut dyn Driver, order: &Order, desk: Desk<'_
     let unit = unit_label(serial.as_ref(), address);
     super::away::check_identity(order, driver.unit())?;
     let mut bench = Bench { op: &mut op, person: desk.person, keep: &keep, bay: None, unit };
-    plan::make(&order.resolved, driver, order.modes, &past, &mut bench)
+    plan::make(&order.resolved, driver, &order.modes, &past, &mut bench)
 }
 
 /// Makes it so: plans, asks for consent, carries out, verifies, and seals the record.

@@ -8,7 +8,7 @@ use super::event::EventKind;
 use super::report::{Item, StepOutcome, StepResult};
 use crate::device::{Cancel, Level, Mode, Progress, UnitText};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Planned};
+use crate::plan::{self, Planned, Venue};
 use crate::profile::model::{Body, Step};
 use crate::steps::person::Consent;
 use crate::steps::{self, Action, Effect, Observed, Stage, StepKind};
@@ -46,7 +46,7 @@ impl Run<'_> {
         let mut gathered = Gathered::default();
         let mut tries = 0;
         let mut outcome = loop {
-            let seen = (tries == 0 && !self.restarted).then(|| planned.observed.clone()).flatten();
+            let seen = (tries == 0 && self.is_fresh(step, planned)).then(|| planned.observed.clone()).flatten();
             let outcome = self.attempt(step, seen, level, cancel, &mut gathered);
             match outcome {
                 Err(error) if tries < step.retries && worth_a_retry(error.kind()) && !cancel.is_asked() => {
@@ -91,9 +91,11 @@ impl Run<'_> {
         let order = self.order;
         // After a restart the unit may offer more or less than the plan could know.
         let level = match self.restarted {
-            true => plan::level(step, &order.resolved, &self.unit, order.modes)?,
+            true => plan::level(step, &order.resolved, &self.unit, &order.modes)?,
             false => level,
         };
+        let venue = plan::venue(step, &self.unit, &order.modes);
+        let was_in = self.unit.mode;
         let mut observed = match seen {
             Some(observed) => observed,
             None => {
@@ -109,9 +111,9 @@ impl Run<'_> {
             return Ok(());
         }
         let mut level = level;
-        if self.enter(step, gathered, cancel)? {
+        if self.enter(step, venue, gathered, cancel)? && venue.look != was_in {
             // Only now it is known what the unit can do here, and what it holds.
-            level = plan::level(step, &order.resolved, &self.unit, order.modes)?;
+            level = plan::level(step, &order.resolved, &self.unit, &order.modes)?;
             observed = self.look(step, kind, level, cancel)?;
             self.consent(&observed.consents)?;
             if !observed.items.is_empty() {
@@ -132,6 +134,10 @@ impl Run<'_> {
             return acted;
         }
         let Some(level) = level else { return acted };
+        if acted.is_ok() && venue.look != venue.act && venue.look != self.unit.mode {
+            // What was written here shows there.
+            self.restart(venue.look, step.timeout, cancel)?;
+        }
         match acted {
             Ok(()) => self.verify(step, kind, level, cancel, gathered),
             // What the unit holds instead belongs in the record, if it can still be asked.
@@ -149,7 +155,7 @@ impl Run<'_> {
         if !here || kind.action().is_some() {
             return Ok(Observed::default());
         }
-        let level = level.unwrap_or(Level::Link);
+        let level = plan::look(step, &self.unit, level);
         self.with_driver(Some(&step.name), step.timeout, cancel, |driver, bench| kind.observe(driver, level, bench))
     }
 
@@ -160,13 +166,23 @@ impl Run<'_> {
         Err(Error::new(Kind::Cancelled, "it was not meant"))
     }
 
+    /// Whether what the plan saw of the step still holds. After a restart it may be past; but what no mode shows from
+    /// here on and a later step proves need not be written again.
+    fn is_fresh(&self, step: &Step, planned: &Planned) -> bool {
+        let shows = || plan::look(step, &self.unit, Some(step.verify)).satisfies(step.verify);
+        !self.restarted || (planned.action == Action::Already && step.proved_by.is_some() && !shows())
+    }
+
     /// Brings the unit into the mode that the step needs; whether it had to move.
-    fn enter(&mut self, step: &Step, gathered: &mut Gathered, cancel: &Cancel) -> Result<bool> {
-        let Some(mode) = plan::place(step, &self.unit, self.order.modes).filter(|mode| *mode != self.unit.mode) else {
+    fn enter(&mut self, step: &Step, venue: Venue, gathered: &mut Gathered, cancel: &Cancel) -> Result<bool> {
+        if venue.act == self.unit.mode {
             return Ok(false);
-        };
-        gathered.home.get_or_insert(self.unit.mode);
-        self.restart(mode, step.timeout, cancel)?;
+        }
+        // Its application is where a unit is at home: nothing that was left in a loader is brought back there.
+        if venue.act != Mode::Application {
+            gathered.home.get_or_insert(self.unit.mode);
+        }
+        self.restart(venue.act, step.timeout, cancel)?;
         Ok(true)
     }
 

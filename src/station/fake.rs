@@ -28,6 +28,7 @@ pub(super) struct Script {
     pub(super) contacts: Arc<Mutex<VecDeque<bool>>>,
     /// What is plugged in and out while somebody watches: at each of these times since the clock's start.
     pub(super) changes: Vec<(Duration, Change)>,
+    pub(super) protocols: Vec<&'static dyn Protocol>,
 }
 
 impl Script {
@@ -41,6 +42,7 @@ impl Script {
             opened: Mutex::new(Vec::new()),
             contacts: Arc::default(),
             changes: Vec::new(),
+            protocols: vec![&Fake],
         }
     }
 }
@@ -63,7 +65,7 @@ impl World for Script {
     }
 
     fn protocols(&self) -> &[&'static dyn Protocol] {
-        &[&Fake]
+        &self.protocols
     }
 
     fn places(&self) -> Vec<Found> {
@@ -128,7 +130,7 @@ impl Watch for Play {
     }
 }
 
-struct Fake;
+pub(super) struct Fake;
 
 struct FakeDriver(Unit);
 
@@ -147,6 +149,10 @@ impl Protocol for Fake {
         &[]
     }
 
+    fn kin(&self) -> &'static [&'static str] {
+        &["loader"]
+    }
+
     fn over_stream(&self) -> Option<&dyn OverStream> {
         Some(self)
     }
@@ -155,8 +161,36 @@ impl Protocol for Fake {
 impl OverStream for Fake {
     fn open(&self, link: Link, _: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         match link.address.strip_prefix("serial ") {
-            Some(serial) => Ok(Box::new(FakeDriver(unit(serial)))),
-            None => Err(Error::new(Kind::TimedOut, "no reply")),
+            Some(serial) if !serial.starts_with("boot-") => Ok(Box::new(FakeDriver(unit(serial)))),
+            _ => Err(Error::new(Kind::TimedOut, "no reply")),
+        }
+    }
+}
+
+/// What units speak in their bootloader: those whose serial number begins with `boot-`.
+pub(super) struct Loader;
+
+impl Protocol for Loader {
+    fn name(&self) -> &'static str {
+        "loader"
+    }
+
+    fn modes(&self) -> &'static [ModeSpec] {
+        &[ModeSpec { mode: Mode::Bootloader, driver: "loader", offers: &[], reaches: &[] }]
+    }
+
+    fn over_stream(&self) -> Option<&dyn OverStream> {
+        Some(self)
+    }
+}
+
+impl OverStream for Loader {
+    fn open(&self, link: Link, _: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        match link.address.strip_prefix("serial ") {
+            Some(serial) if serial.starts_with("boot-") => {
+                Ok(Box::new(FakeDriver(Unit { mode: Mode::Bootloader, driver: "loader", ..unit(serial) })))
+            }
+            _ => Err(Error::new(Kind::TimedOut, "no reply")),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! A unit that was met: its bay, the driver that speaks to it, and what is known of it.
 
+use std::collections::BTreeMap;
+
 use super::PortBay;
-use crate::device::{Bay, Driver, ModeSpec, Op, UnitText};
-use crate::error::{Error, Kind, Result};
+use crate::device::{Bay, Driver, Mode, ModeSpec, Op, UnitText};
+use crate::error::{Kind, Result};
 use crate::profile::{Facts, UnitNames};
 
 /// A unit, open.
@@ -15,11 +17,15 @@ pub struct Met {
     pub facts: Facts,
     /// What the command line may call it.
     pub names: UnitNames,
-    /// What its driver may find in modes that it is not in.
-    pub modes: &'static [ModeSpec],
 }
 
 impl Met {
+    /// What such units can do in the modes that they may be in. `spoken` is who speaks in a mode, where a profile says so.
+    #[must_use]
+    pub fn modes(&self, spoken: &BTreeMap<Mode, String>) -> Vec<ModeSpec> {
+        super::modes::modes(self.driver.unit().driver, spoken, self.bay.protocols())
+    }
+
     /// What people call it: its serial number, else its address.
     #[must_use]
     pub fn label(&self) -> String {
@@ -46,9 +52,6 @@ pub fn meet(mut bay: PortBay, identity: Option<&str>, op: &mut Op<'_>) -> Result
     if let (None, None, Some(serial)) = (&facts.serial, identity, bay.usb_serial()) {
         facts.serial = Some(serial.untrusted().to_owned());
     }
-    let Some(protocol) = bay.protocol(driver.unit().driver) else {
-        return Err(Error::new(Kind::Unsupported, "the unit's driver is not registered"));
-    };
     let address = bay.address().to_owned();
     let bare = address.strip_prefix("tty:").map(str::to_owned);
     let names = UnitNames {
@@ -56,6 +59,5 @@ pub fn meet(mut bay: PortBay, identity: Option<&str>, op: &mut Op<'_>) -> Result
         bay: bay.id().map(|bay| bay.to_string()),
         addresses: [bay.named().map(str::to_owned), bare, Some(address)].into_iter().flatten().collect(),
     };
-    let modes = protocol.modes();
-    Ok(Met { bay, driver, facts, names, modes })
+    Ok(Met { bay, driver, facts, names })
 }

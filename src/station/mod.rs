@@ -10,6 +10,7 @@ mod lookout;
 mod machine;
 pub mod map;
 mod met;
+mod modes;
 mod office;
 mod probe;
 mod resolve;

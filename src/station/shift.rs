@@ -46,7 +46,7 @@ impl Shift<'_> {
             run: Uuid::new_v4(),
             resolved: resolved.clone(),
             serial: met.facts.serial.as_deref().map(UnitText::new),
-            modes: met.modes,
+            modes: met.modes(&resolved.spoken),
             tags: self.tags.clone(),
             batch: self.batch.clone(),
             scans: self.scans.clone(),

@@ -83,8 +83,9 @@ fn firmware_levels(met: &Met) -> Result<Vec<Level>> {
     if unit.can(Capability::Firmware) {
         return Ok(unit.levels(Capability::Firmware).to_vec());
     }
-    let reached = met.modes.iter().find(|spec| spec.mode == unit.mode).map_or(&[][..], |spec| spec.reaches);
-    let mut ahead = met.modes.iter().filter(|spec| reached.contains(&spec.mode)).flat_map(|spec| spec.of(unit));
+    let modes = met.modes(&BTreeMap::new());
+    let reached = modes.iter().find(|spec| spec.mode == unit.mode).map_or(&[][..], |spec| spec.reaches);
+    let mut ahead = modes.iter().filter(|spec| reached.contains(&spec.mode)).flat_map(|spec| spec.of(unit));
     match ahead.find(|offer| offer.capability == Capability::Firmware) {
         Some(offer) => Ok(offer.levels.to_vec()),
         None => Err(Error::new(Kind::Unsupported, format!("the unit takes no firmware in mode {}", unit.mode))

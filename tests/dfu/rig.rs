@@ -289,7 +289,7 @@ impl Rig {
             run: Uuid::new_v4(),
             resolved,
             serial: None,
-            modes: dfu().modes(),
+            modes: dfu().modes().to_vec(),
             tags: BTreeMap::new(),
             batch: None,
             scans: BTreeMap::new(),

@@ -133,6 +133,11 @@ pub trait Firmware {
         self.writable().iter().any(|writable| writable == slot)
     }
 
+    /// Whether `slot` can be erased in this mode.
+    fn erases(&self, slot: &str) -> bool {
+        self.writable().iter().any(|writable| writable == slot)
+    }
+
     /// The slot that is meant when none is named, where that is plain.
     fn usual(&self) -> Option<String> {
         Some("secondary".to_owned())

@@ -42,6 +42,10 @@ impl Firmware for DfuDriver {
         self.survey.attributes().can_download() && slots::place(slot, &self.survey.slots).is_ok()
     }
 
+    fn erases(&self, _: &str) -> bool {
+        false
+    }
+
     fn usual(&self) -> Option<String> {
         match self.survey.slots.as_slice() {
             [only] => Some(only.name.clone()),

@@ -2,6 +2,7 @@
 
 mod away;
 mod fake;
+mod phone;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use super::person::{Consent, Person, Question};
 use super::report::{Outcome, Report, StepOutcome};
 use super::{Desk, Order, execute};
 use crate::clock::ManualClock;
-use crate::device::{Activate, Cancel, Continuity, Level, Mode, Proof};
+use crate::device::{Activate, Bay, Cancel, Continuity, Driver, Level, Mode, ModeSpec, Proof};
 use crate::error::{Kind, Result};
 use crate::home::Home;
 use crate::ledger::{Ledger, RecordKind};
@@ -78,6 +79,58 @@ impl Station {
     }
 
     fn try_run(&self, steps: Vec<Step>) -> Result<Report> {
+        let mut bay = FakeBay { state: Arc::clone(&self.state), returns: self.returns };
+        self.run_in(&mut bay, fake::driver(&self.state, self.starts_as.0), fake::MODES, steps)
+    }
+
+    /// What would be done to the unit behind `driver`.
+    fn plan_in(&self, mut driver: Box<dyn Driver>, modes: &[ModeSpec], steps: Vec<Step>) -> Result<crate::plan::Plan> {
+        let (clock, person) = (ManualClock::new(), Says(true));
+        let desk = self.desk(&clock, &person, &|_: &Event| {});
+        super::plan("usb:1-1", driver.as_mut(), &self.order(modes, steps), desk)
+    }
+
+    fn desk<'a>(
+        &'a self,
+        clock: &'a ManualClock,
+        person: &'a Says,
+        listener: &'a dyn super::event::Listener,
+    ) -> Desk<'a> {
+        Desk {
+            clock,
+            home: &self.home,
+            ledger: &self.ledger,
+            vault: &self.vault,
+            person,
+            listener,
+            cancel: &self.cancel,
+            gate: &(),
+        }
+    }
+
+    fn order(&self, modes: &[ModeSpec], steps: Vec<Step>) -> Order {
+        let resolved = Resolved::single("test", "test", steps);
+        Order {
+            kind: RecordKind::Run,
+            run: Uuid::new_v4(),
+            resolved: Resolved { identity: self.identity.clone(), ..resolved },
+            serial: self.starts_as.1.map(Into::into),
+            modes: modes.to_vec(),
+            tags: BTreeMap::new(),
+            batch: None,
+            scans: BTreeMap::new(),
+            operator: None,
+            accept_omitted: Vec::new(),
+        }
+    }
+
+    fn run_in(
+        &self,
+        bay: &mut dyn Bay,
+        driver: Box<dyn Driver>,
+        modes: &[ModeSpec],
+        steps: Vec<Step>,
+    ) -> Result<Report> {
         let events = Arc::clone(&self.events);
         let cancel = self.cancel.clone();
         let listener = move |event: &Event| {
@@ -88,31 +141,8 @@ impl Station {
         };
         let clock = ManualClock::new();
         let person = Says(self.consents);
-        let desk = Desk {
-            clock: &clock,
-            home: &self.home,
-            ledger: &self.ledger,
-            vault: &self.vault,
-            person: &person,
-            listener: &listener,
-            cancel: &self.cancel,
-            gate: &(),
-        };
-        let order = Order {
-            kind: RecordKind::Run,
-            run: Uuid::new_v4(),
-            resolved: Resolved::single("test", "test", steps),
-            serial: self.starts_as.1.map(Into::into),
-            modes: fake::MODES,
-            tags: BTreeMap::new(),
-            batch: None,
-            scans: BTreeMap::new(),
-            operator: None,
-            accept_omitted: Vec::new(),
-        };
-        let order = Order { resolved: Resolved { identity: self.identity.clone(), ..order.resolved }, ..order };
-        let mut bay = FakeBay { state: Arc::clone(&self.state), returns: self.returns };
-        execute(&mut bay, fake::driver(&self.state, self.starts_as.0), &order, desk)
+        let desk = self.desk(&clock, &person, &listener);
+        execute(bay, driver, &self.order(modes, steps), desk)
     }
 
     fn run(&self, steps: Vec<Step>) -> Report {

@@ -6,7 +6,7 @@ use protocols::time::Moment;
 
 use super::plugged::Track;
 use super::{PortBay, There};
-use crate::device::{Departure, Known, Op, Proof, Returned, Unit};
+use crate::device::{Departure, Known, Mode, Op, Proof, Returned, Unit};
 use crate::error::{Error, Kind, Result};
 
 /// Between two tries to open a unit that is coming back: short against the second that a small unit takes to boot, and
@@ -24,7 +24,7 @@ impl PortBay {
             let mut quiet = |_| {};
             let mut attempt = Op::new(op.clock, op.cancel, &mut quiet);
             attempt.deadline = Some(until);
-            match self.try_known(known, &mut track, &mut attempt) {
+            match self.try_known(known, &departure.to, &mut track, &mut attempt) {
                 // It has not left yet, or came back as something else.
                 Ok(returned) if !departure.to.contains(&returned.driver.unit().mode) => {
                     let mode = returned.driver.unit().mode;
@@ -52,11 +52,11 @@ impl PortBay {
     }
 
     /// Opens what is there, if anything is, and says how it is known.
-    fn try_known(&mut self, known: &Known, track: &mut Track, op: &mut Op<'_>) -> Result<Returned> {
+    fn try_known(&mut self, known: &Known, to: &[Mode], track: &mut Track, op: &mut Op<'_>) -> Result<Returned> {
         let there = self.look();
         track.see(there.as_ref().ok().and_then(|there| there.plugged.as_ref()));
         let there = there?;
-        let driver = self.try_open(&there, op)?;
+        let driver = self.try_open(&there, Some(to), op)?;
         // Only while the device that was looked at is still the one that is there, is it the one that was opened.
         let after = self.look();
         let after = after.as_ref().ok().and_then(|after| after.plugged.as_ref());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::resolve::on_usb_port;
 use super::{Target, World};
 use crate::detect::Found;
-use crate::device::{Bay, BayId, Departure, Driver, Known, Op, Returned, UnitText};
+use crate::device::{Bay, BayId, Departure, Driver, Known, Mode, Op, Returned, UnitText};
 use crate::drivers::Protocol;
 use crate::error::{Error, Kind, Result};
 use crate::link::{Address, Opened};
@@ -103,6 +103,12 @@ impl PortBay {
         self.world.protocols().iter().find(|protocol| protocol.name() == driver).copied()
     }
 
+    /// The protocols that can be spoken here.
+    #[must_use]
+    pub fn protocols(&self) -> &[&'static dyn Protocol] {
+        self.world.protocols()
+    }
+
     /// The serial number in the unit's own USB descriptor, once it was opened.
     pub(super) fn usb_serial(&self) -> Option<&UnitText> {
         self.shown.values().next()
@@ -175,29 +181,21 @@ impl PortBay {
         }
     }
 
-    fn try_open(&self, there: &There, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let There { address, driver: known, .. } = there;
+    /// Asks who is there, in whatever language it may speak. `to` are the modes of which it shall come back in one.
+    fn try_open(&self, there: &There, to: Option<&[Mode]>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         if there.port_should_come {
             return Err(Error::absent(format!("what is {} has no serial port yet", self.place())));
         }
-        let wanted = self.target.driver.as_deref().or(*known);
+        let asked = self.asked(there, to);
+        // Who serves one protocol on the network may hang up on another.
+        let hangs_up = asked.len() > 1 && matches!(there.address, Address::Tcp { .. });
         let mut silent = Vec::new();
-        for protocol in self.world.protocols() {
-            let is_spoken = match address {
-                Address::Usb(_) => protocol.over_usb().is_some(),
-                _ => protocol.over_stream().is_some(),
-            };
-            if !is_spoken || wanted.is_some_and(|driver| driver != protocol.name()) {
-                continue;
-            }
+        for protocol in asked {
             op.check()?;
-            match self.speak(*protocol, address, op) {
+            match self.speak(protocol, &there.address, op) {
                 Ok(driver) => return Ok(driver),
                 // Not its language, perhaps: the next protocol may be understood.
-                Err(error)
-                    if matches!(error.kind(), Kind::TimedOut | Kind::Garbled | Kind::Unsupported)
-                        && !op.cancel.is_asked() =>
-                {
+                Err(error) if is_foreign(error.kind(), hangs_up) && !op.cancel.is_asked() => {
                     tracing::debug!(protocol = protocol.name(), %error, "no answer");
                     silent.push((protocol.name(), error));
                 }
@@ -205,6 +203,29 @@ impl PortBay {
             }
         }
         Err(nothing_answers(silent))
+    }
+
+    /// The protocols to speak to what is there: the one that was forced, or one of its kin when the unit was told to
+    /// another mode; the one that its USB identity names; else all, those first that speak in the modes it shall be in.
+    fn asked(&self, there: &There, to: Option<&[Mode]>) -> Vec<&'static dyn Protocol> {
+        let forced = self.target.driver.as_deref();
+        let kin = forced.filter(|_| to.is_some()).and_then(|forced| self.protocol(forced));
+        let kin = kin.map_or(&[][..], |protocol| protocol.kin());
+        let may = |name: &str| forced.is_none_or(|forced| forced == name) || kin.contains(&name);
+        let shown = there.driver.filter(|driver| may(driver));
+        let is_spoken = |protocol: &dyn Protocol| match there.address {
+            Address::Usb(_) => protocol.over_usb().is_some(),
+            _ => protocol.over_stream().is_some(),
+        };
+        let is_awaited =
+            |protocol: &dyn Protocol| to.is_some_and(|to| protocol.modes().iter().any(|spec| to.contains(&spec.mode)));
+        let mut asked: Vec<_> = self.world.protocols().to_vec();
+        asked.retain(|protocol| {
+            let name = protocol.name();
+            is_spoken(*protocol) && may(name) && shown.is_none_or(|shown| shown == name)
+        });
+        asked.sort_by_key(|protocol| !is_awaited(*protocol));
+        asked
     }
 
     fn speak(&self, protocol: &dyn Protocol, address: &Address, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
@@ -220,6 +241,11 @@ impl PortBay {
             },
         }
     }
+}
+
+/// Whether what was answered may be another protocol's way to say that it understands nothing.
+fn is_foreign(kind: Kind, hangs_up: bool) -> bool {
+    matches!(kind, Kind::TimedOut | Kind::Garbled | Kind::Unsupported) || (hangs_up && kind == Kind::Gone)
 }
 
 fn nothing_answers(mut silent: Vec<(&str, Error)>) -> Error {
@@ -255,7 +281,7 @@ impl Bay for PortBay {
 
     fn open(&mut self, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         let there = self.look()?;
-        let driver = self.try_open(&there, op)?;
+        let driver = self.try_open(&there, None, op)?;
         // Only while the device that was looked at is still the one that is there, is it the one that was opened.
         let after = self.look()?;
         if after.plugged != there.plugged {

@@ -1,4 +1,4 @@
-use crate::station::fake::{Script, unit};
+use crate::station::fake::{Fake, Loader, Script, unit};
 use std::time::Duration;
 
 use super::*;
@@ -37,6 +37,33 @@ fn a_unit_that_comes_back_late_is_known_by_its_serial_number() {
     let (proof, took) = wait(Script::new(&lines), "A");
     assert_eq!(proof.unwrap(), Proof::Serial);
     assert_eq!(took, Duration::from_millis(1400));
+}
+
+/// Opens `fake@tty:/dev/unit`, and waits for it in its bootloader: who speaks to it then.
+fn into_bootloader(selector: &str, lines: &[std::result::Result<&'static str, Kind>]) -> (Result<&'static str>, usize) {
+    let mut script = Script::new(lines);
+    script.protocols = vec![&Fake, &Loader];
+    let (mut bay, world) = bay(selector, script);
+    let clock = world.clock().clone();
+    let (mut quiet, cancel) = (|_| {}, Cancel::default());
+    let mut op = Op::new(&*clock, &cancel, &mut quiet);
+    let departure = Departure { to: vec![Mode::Bootloader], ..departure() };
+    let known = Known::of(&unit("boot-A"));
+    let returned = bay.wait(&known, &departure, &mut op).map(|returned| returned.driver.unit().driver);
+    (returned, world.opened.lock().unwrap().len())
+}
+
+#[test]
+fn in_another_mode_another_driver_speaks_to_it() {
+    for selector in ["tty:/dev/unit", "fake@tty:/dev/unit"] {
+        let (driver, opened) = into_bootloader(selector, &[Ok("boot-A")]);
+        assert_eq!((driver.unwrap(), opened), ("loader", 1), "{selector}: who is awaited is asked first");
+        // It had not left yet.
+        let (driver, opened) = into_bootloader(selector, &[Ok("A"), Ok("A"), Ok("boot-A")]);
+        assert_eq!((driver.unwrap(), opened), ("loader", 3), "{selector}");
+    }
+    let (error, _) = into_bootloader("loader@tty:/dev/unit", &[Ok("A")]);
+    assert_eq!(error.unwrap_err().kind(), Kind::Gone, "who was forced and has no kin is asked alone");
 }
 
 #[test]
