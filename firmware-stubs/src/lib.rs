@@ -4,6 +4,7 @@
 
 mod clock;
 pub mod dfu;
+pub mod fastboot;
 mod fault;
 pub mod gadget;
 mod lifetime;

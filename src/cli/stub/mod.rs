@@ -2,6 +2,7 @@
 
 mod bridge;
 mod dfu;
+mod fastboot;
 mod firmware;
 mod smp;
 mod usb;
@@ -27,6 +28,7 @@ pub(super) struct Stub {
 enum StubKind {
     Smp(smp::SmpStub),
     Dfu(dfu::DfuStub),
+    Fastboot(fastboot::FastbootStub),
     Usb(usb::UsbStub),
     Bridge(bridge::BridgeStub),
     Firmware(firmware::Make),
@@ -37,6 +39,7 @@ impl Stub {
         match self.kind {
             StubKind::Smp(stub) => stub.run(voice),
             StubKind::Dfu(stub) => stub.run(voice),
+            StubKind::Fastboot(stub) => stub.run(voice),
             StubKind::Usb(stub) => stub.run(voice),
             StubKind::Bridge(stub) => stub.run(voice),
             StubKind::Firmware(make) => make.run(voice),

@@ -36,6 +36,11 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// Whether the stub ends when its standard input does.
+    pub(super) fn ends_with_stdin(&self) -> bool {
+        self.until_stdin_ends
+    }
+
     /// Plug the device in and serve it to its end; `words` are for people.
     pub(super) fn stand(
         &self,
@@ -45,7 +50,7 @@ impl Socket {
         device: Box<dyn Device>,
     ) -> Result<End, Error> {
         let port = self.port.map_or_else(Port::first_free, Ok).map_err(|error| refuse(error.into()))?;
-        let lifetime = if self.until_stdin_ends { Lifetime::Stdin } else { Lifetime::Signal };
+        let lifetime = if self.ends_with_stdin() { Lifetime::Stdin } else { Lifetime::Signal };
         let ready = |bus_id: &str| {
             let address = format!("usb:{bus_id}");
             announce(voice, kind, Some(&address));
