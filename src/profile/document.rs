@@ -11,7 +11,7 @@ use super::node::Node;
 use super::source::At;
 use super::template::{Text, When};
 use super::value::Typed;
-use crate::device::{Activate, Level, Mode};
+use crate::device::{Activate, InstallOptions, Level, Mode};
 
 /// A loaded profile.
 pub struct Profile {
@@ -202,7 +202,7 @@ pub enum BodySpec {
     /// `files`
     Files { put: Vec<(String, FileSpec)> },
     /// `apps`
-    Apps { install: Vec<String>, remove: Vec<String> },
+    Apps { install: Vec<Vec<String>>, remove: Vec<String>, options: InstallOptions },
     /// `ask`
     Ask { say: Text, answer: Answer },
     /// `diagnose`

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Activate, Content, Level, Mode, Proof};
+use crate::device::{Activate, Content, InstallOptions, Level, Mode, Proof};
 use crate::digest::Digest;
 
 /// Which profile, exactly.
@@ -238,10 +238,12 @@ pub struct FilesStep {
 /// `apps`.
 #[derive(Debug, Clone)]
 pub struct AppsStep {
-    /// The packages to install, artifact name to file.
-    pub install: Vec<(String, Payload)>,
+    /// The applications to install: of each its files, artifact name to content.
+    pub install: Vec<Vec<(String, Payload)>>,
     /// The package names that must be gone.
     pub remove: Vec<String>,
+    /// How they are installed.
+    pub options: InstallOptions,
 }
 
 /// What kind of answer a question takes.

@@ -11,7 +11,7 @@ use super::read_step::duration;
 use super::source::At;
 use super::template::{Context, Scope, Text, refuse_secret};
 use super::value::{Typed, hex_bytes};
-use crate::device::{Activate, Mode};
+use crate::device::{Activate, InstallOptions, Mode};
 use crate::error::Result;
 
 type Artifacts = BTreeMap<String, ArtifactSpec>;
@@ -59,11 +59,7 @@ pub(super) fn read_body(
         "files" => BodySpec::Files { put: read_put(fields.need("put")?, scope, artifacts)? },
         "apps" => {
             need_some(["install", "remove"])?;
-            let install = fields.get("install").map(|n| n.list("`install`")).transpose()?.unwrap_or_default();
-            BodySpec::Apps {
-                install: install.iter().map(|n| artifact(n, artifacts)).collect::<Result<_>>()?,
-                remove: fields.get("remove").map(|n| n.texts("`remove`")).transpose()?.unwrap_or_default(),
-            }
+            read_apps(&fields, artifacts)?
         }
         "ask" => {
             timeout = fields.get("timeout").map(|n| duration(n, "`timeout`")).transpose()?;
@@ -115,6 +111,39 @@ fn artifact(node: &Node, artifacts: &Artifacts) -> Result<String> {
         return Err(node.at.error(format_args!("`{name}` names no artifact{hint}; declare it under `artifacts`")));
     }
     Ok(name.to_owned())
+}
+
+/// An application is one artifact, or the list of those of which it is made.
+fn read_apps(fields: &Fields<'_>, artifacts: &Artifacts) -> Result<BodySpec> {
+    let mut install = Vec::new();
+    for node in fields.get("install").map(|n| n.list("`install`")).transpose()?.unwrap_or_default() {
+        let files = if let Value::List(files) = &node.value { files.as_slice() } else { std::slice::from_ref(node) };
+        let files: Vec<String> = files.iter().map(|n| artifact(n, artifacts)).collect::<Result<_>>()?;
+        if files.is_empty() {
+            return Err(node.at.error("an application is made of one artifact at least"));
+        }
+        install.push(files);
+    }
+    let mut remove = Vec::new();
+    for node in fields.get("remove").map(|n| n.list("`remove`")).transpose()?.unwrap_or_default() {
+        let name = node.text("an entry of `remove`")?;
+        let is_part = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if name.len() > 255 || !name.split('.').all(is_part) {
+            let shown = name.escape_debug();
+            return Err(node.at.error(format_args!("`{shown}` is no package name; it looks like `com.example.app`")));
+        }
+        remove.push(name.to_owned());
+    }
+    if install.is_empty() && remove.is_empty() {
+        return Err(fields.at().error("`apps` does nothing: nothing is installed or removed"));
+    }
+    let flag = |key: &str| fields.get(key).map(|n| n.bool(&format!("`{key}`"))).transpose();
+    let options =
+        InstallOptions { downgrade: flag("downgrade")?.unwrap_or(false), grant: flag("grant")?.unwrap_or(false) };
+    Ok(BodySpec::Apps { install, remove, options })
 }
 
 fn read_settings(fields: &Fields<'_>, scope: &Scope) -> Result<BodySpec> {

@@ -19,7 +19,7 @@ pub const KINDS: [(&str, &[&str]); 10] = [
     ("firmware", &["artifact", "slot", "activate"]),
     ("settings", &["set", "delete"]),
     ("files", &["put"]),
-    ("apps", &["install", "remove"]),
+    ("apps", &["install", "remove", "downgrade", "grant"]),
     ("ask", &["say", "answer", "timeout"]),
     ("diagnose", &["expect"]),
     ("backup", &["files", "settings", "firmware", "label"]),

@@ -129,11 +129,13 @@ impl Prepared {
                 let render = |(path, file): &(String, FileSpec)| Ok((path.clone(), self.file(file, variant, context)?));
                 Body::Files(FilesStep { put: put.iter().map(render).collect::<Result<_>>()? })
             }
-            BodySpec::Apps { install, remove } => {
+            BodySpec::Apps { install, remove, options } => {
                 let open = |name: &String| Ok((name.clone(), self.pinned(name, variant)?));
+                let app = |files: &Vec<String>| files.iter().map(open).collect::<Result<_>>();
                 Body::Apps(AppsStep {
-                    install: install.iter().map(open).collect::<Result<_>>()?,
+                    install: install.iter().map(app).collect::<Result<_>>()?,
                     remove: remove.clone(),
+                    options: *options,
                 })
             }
             BodySpec::Ask { say, answer } => Body::Ask(AskStep { say: say.render(context)?, answer: *answer }),
@@ -188,7 +190,9 @@ fn blank(spec: &BodySpec) -> Body {
         }),
         BodySpec::Settings { .. } => Body::Settings(SettingsStep { set: Vec::new(), delete: Vec::new() }),
         BodySpec::Files { .. } => Body::Files(FilesStep { put: Vec::new() }),
-        BodySpec::Apps { .. } => Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new() }),
+        BodySpec::Apps { options, .. } => {
+            Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new(), options: *options })
+        }
         BodySpec::Ask { answer, .. } => Body::Ask(AskStep { say: String::new(), answer: *answer }),
         BodySpec::Diagnose { .. } => Body::Diagnose(DiagnoseStep { expect: BTreeMap::new() }),
         BodySpec::Backup { .. } => Body::Backup(BackupStep {

@@ -381,13 +381,25 @@ struct FileContent {
     hex: Option<String>,
 }
 
+/// An artifact, or several of which one application is made.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum App {
+    One(String),
+    Split(Vec<String>),
+}
+
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("minProperties" = 1))]
 struct Apps {
-    /// Artifacts to install.
-    install: Option<Vec<String>>,
+    /// Applications to install: an artifact each, or the list of those of which one is made (a base and its splits).
+    install: Option<Vec<App>>,
     /// Packages that must be gone.
     remove: Option<Vec<String>>,
+    /// Whether an older version may replace a newer one (default: false).
+    downgrade: Option<bool>,
+    /// Whether the permissions that they ask for at run time are granted (default: false).
+    grant: Option<bool>,
 }
 
 #[derive(JsonSchema)]

@@ -107,7 +107,7 @@ fn unit_digest(files: &mut dyn Files, path: &str, file: &Payload, op: &mut Op<'_
 
 /// The digest of what is read back; of a file of another length, of as much of it as settles the matter.
 fn read_back(files: &mut dyn Files, path: &str, file: &Payload, op: &mut Op<'_>) -> Result<Option<Digest>> {
-    let mut sink = HashUpTo { hash: sha2::Sha256::new(), left: file.content.len(), over: false };
+    let mut sink = HashUpTo::new(file.content.len());
     match files.read(path, &mut sink, op) {
         Ok(None) => Ok(None),
         Ok(Some(_)) => Ok(Some(sink.digest())),
@@ -117,14 +117,23 @@ fn read_back(files: &mut dyn Files, path: &str, file: &Payload, op: &mut Op<'_>)
 }
 
 /// Takes no more than was promised, so that a unit cannot keep us reading for ever.
-struct HashUpTo {
+pub(super) struct HashUpTo {
     hash: sha2::Sha256,
     left: u64,
     over: bool,
 }
 
 impl HashUpTo {
-    fn digest(self) -> Digest {
+    pub(super) fn new(most: u64) -> HashUpTo {
+        HashUpTo { hash: sha2::Sha256::new(), left: most, over: false }
+    }
+
+    /// Whether more came than was promised.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(super) fn digest(self) -> Digest {
         Digest::from_bytes(Algorithm::Sha256, self.hash.finalize().to_vec())
     }
 }

@@ -200,3 +200,22 @@ fn a_file_that_is_too_large_is_refused_unread() {
     file.set_len(17 * 1024 * 1024 * 1024).unwrap();
     insta::assert_snapshot!(bench.said(&bench.prepare().err().unwrap()), @"p.yaml:5:25: artifact `a`, file a.bin is 18253611008 bytes long; at most 16 GiB are taken");
 }
+
+#[test]
+fn applications_are_named_as_they_are() {
+    let head = format!("{HEAD}artifacts: {{ a: {{ file: a.apk, sha256: {} }} }}\nsteps:\n  - apps: ", "0".repeat(64));
+    for (body, said) in [
+        ("{ install: [] }", "`apps` does nothing: nothing is installed or removed"),
+        ("{ install: [[]] }", "an application is made of one artifact at least"),
+        ("{ install: [[a, aa]] }", "`aa` names no artifact (did you mean `a`?); declare it under `artifacts`"),
+        ("{ remove: [com..x] }", "`com..x` is no package name; it looks like `com.example.app`"),
+        ("{ remove: [\"com.x; reboot\"] }", "`com.x; reboot` is no package name"),
+        ("{ remove: [com.x], downgrade: maybe }", "`downgrade` must be true or false"),
+        ("{ remove: [com.x], grants: true }", "did you mean `grant`?"),
+    ] {
+        let bench = Bench::new(&[("p.yaml", &format!("{head}{body}\n"))]);
+        let error = bench.load().unwrap_err();
+        let shown = bench.said(&error);
+        assert!(shown.contains(said) && shown.contains("p.yaml:"), "{body}: {shown}");
+    }
+}

@@ -1,6 +1,8 @@
 //! The engine against a unit in memory: outcomes, levels, order, evidence.
 
+mod apps;
 mod away;
+mod droid;
 mod fake;
 mod phone;
 
