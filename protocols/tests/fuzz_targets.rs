@@ -92,6 +92,7 @@ fn corpus() -> Vec<Vec<u8>> {
         );
     }
     corpus.push([[8, 0, 0, 0], [0, 9, 1, 4], [10, 0, 7, 3], [0x10, 9, 1, 60], [0x20, 9, 1, 0], [12, 0, 0, 0]].concat());
+    corpus.push(include_bytes!("../src/android/apk/vectors/v1.apk").to_vec());
     for image in [
         include_bytes!("../src/android/avb/vectors/vbmeta-disabled.img").as_slice(),
         include_bytes!("../src/android/avb/vectors/vbmeta_system.img"),

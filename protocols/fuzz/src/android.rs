@@ -1,8 +1,10 @@
 //! Targets for Android's formats.
 
+use protocols::android::apk::{Apk, Manifest};
 use protocols::android::avb::{Descriptor, Vbmeta, chain_digest};
 use protocols::android::source::FileError;
 use protocols::android::sparse::{Extent, Holes, Image, Stored};
+use protocols::android::zip::Archive;
 
 /// Sparse images: what is read lies in the file and in the image, and the pieces made of it say the same.
 pub fn sparse_images(data: &[u8]) {
@@ -49,5 +51,22 @@ pub fn avb_metadata(data: &[u8]) {
                 let _ = hash.check(data);
             }
         }
+    }
+}
+
+/// Packages, as files and as manifests: what is read is bounded by the file, and what goes into commands is plain.
+pub fn packages(data: &[u8]) {
+    if let Ok(archive) = Archive::open(data) {
+        for entry in archive.entries() {
+            assert!(!entry.name.split('/').any(|part| part.is_empty() || part == "." || part == ".."));
+            if let Ok(bytes) = entry.to_vec(data, 1 << 20) {
+                assert_eq!(bytes.len() as u64, entry.len);
+            }
+        }
+    }
+    let manifests = [Apk::read(data).ok().map(|apk| apk.manifest), Manifest::parse(data).ok()];
+    for manifest in manifests.into_iter().flatten() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        assert!(manifest.package.chars().all(plain) && manifest.split.is_none_or(|split| split.chars().all(plain)));
     }
 }
