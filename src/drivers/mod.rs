@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod adb;
 mod dfu;
 mod smp;
 
@@ -75,5 +76,5 @@ pub trait OverUsb {
 /// Every protocol that Hardwire drives.
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Protocol] {
-    &[&smp::Smp, &dfu::Dfu]
+    &[&smp::Smp, &dfu::Dfu, &adb::Adb]
 }

@@ -1,0 +1,129 @@
+//! ADB: Android, its recovery and its sideload, over USB, over TCP, and through a running adb server when asked to.
+//!
+//! One file a capability, and around them: `open` recognises a unit and asks what it can do, `wire` carries streams,
+//! `shell` runs commands, `sync` moves files. The protocol itself is [`protocols::adb`].
+//!
+//! A unit need not be Android: a bare daemon has neither `getprop` nor `pm`. What it lacks is a capability less.
+
+use std::sync::Arc;
+
+use super::{Options, OverStream, OverUsb, Protocol};
+use crate::clock::Clock;
+use crate::device::{
+    Capability, Console, Driver, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks, Unit, Via,
+};
+use crate::error::Result;
+use crate::link::{Link, usb};
+
+mod console;
+mod failure;
+mod open;
+mod options;
+mod power;
+#[allow(dead_code, reason = "files, apps and settings are the next to use it")]
+mod shell;
+#[allow(dead_code, reason = "files, apps and settings are the next to use it")]
+mod survey;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use options::AdbOptions;
+use survey::Survey;
+use wire::Wire;
+
+/// The name of the driver.
+const NAME: &str = "adb";
+
+/// The protocol ADB.
+#[derive(Debug, Clone, Copy)]
+pub struct Adb;
+
+const MODES: &[ModeSpec] = &[
+    ModeSpec {
+        mode: Mode::Application,
+        driver: NAME,
+        offers: &[Offer::new(Capability::Console, &[]), Offer::new(Capability::Power, &[])],
+        reaches: &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery],
+    },
+    ModeSpec {
+        mode: Mode::Recovery,
+        driver: NAME,
+        offers: &[Offer::new(Capability::Console, &[]), Offer::new(Capability::Power, &[])],
+        reaches: &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery],
+    },
+];
+
+/// The interface itself. Recovery shows the same one: which of the two it is, the unit says.
+const SIGNATURES: &[Signature] = &[Signature {
+    name: "Android (ADB)",
+    speaks: Some(Speaks { driver: NAME, mode: Mode::Application, via: Via::Usb }),
+    pattern: Pattern::interface(0xff, 0x42, 0x01),
+}];
+
+impl Protocol for Adb {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn modes(&self) -> &'static [ModeSpec] {
+        MODES
+    }
+
+    fn signatures(&self) -> &'static [Signature] {
+        SIGNATURES
+    }
+
+    fn over_stream(&self) -> Option<&dyn OverStream> {
+        Some(self)
+    }
+
+    fn over_usb(&self) -> Option<&dyn OverUsb> {
+        Some(self)
+    }
+}
+
+impl OverStream for Adb {
+    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let options = AdbOptions::parse(options)?;
+        let wire = Wire::over_stream(link, &options, op)?;
+        Ok(Box::new(open::open(wire, None, op)?))
+    }
+}
+
+impl OverUsb for Adb {
+    fn open(
+        &self,
+        device: Box<dyn usb::Device>,
+        options: &Options,
+        _: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>> {
+        let options = AdbOptions::parse(options)?;
+        let serial = device.about().serial.clone();
+        let wire = Wire::over_usb(device, &options, op)?;
+        Ok(Box::new(open::open(wire, serial.as_deref(), op)?))
+    }
+}
+
+/// A unit that speaks ADB, in one of its modes.
+struct AdbDriver {
+    wire: Wire,
+    #[allow(dead_code, reason = "files, apps and settings are the next to use it")]
+    survey: Survey,
+    unit: Unit,
+}
+
+impl Driver for AdbDriver {
+    fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    fn console(&mut self) -> Option<&mut dyn Console> {
+        if self.unit.can(Capability::Console) { Some(self) } else { None }
+    }
+
+    fn power(&mut self) -> Option<&mut dyn Power> {
+        if self.unit.can(Capability::Power) { Some(self) } else { None }
+    }
+}

@@ -1,0 +1,89 @@
+//! Recognising a unit, and asking what it is and can do. Nothing on it is changed by being asked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocols::adb::message::{SystemKind, feature};
+use protocols::adb::session::WINDOW;
+
+use super::survey::Survey;
+use super::wire::Wire;
+use super::{AdbDriver, NAME};
+use crate::device::{Capability, Mode, Offer, Op, SlotState, Unit, UnitText};
+use crate::error::Result;
+
+/// How long Android may take from its daemon's start to its own.
+const BOOTS_WITHIN: Duration = Duration::from_secs(120);
+/// Between two looks whether it has started.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Opens the unit at the other end. `shown` is the serial number that it shows on USB.
+pub(super) fn open(mut wire: Wire, shown: Option<&str>, op: &mut Op<'_>) -> Result<AdbDriver> {
+    let mode = match wire.banner().system {
+        SystemKind::Recovery | SystemKind::Sideload | SystemKind::Rescue => Mode::Recovery,
+        _ => Mode::Application,
+    };
+    let mut survey = Survey::of(&mut wire, op)?;
+    // The daemon runs long before what it would be asked for.
+    let until = op.clock.now() + BOOTS_WITHIN;
+    while mode == Mode::Application && is_starting(&survey) && op.clock.now() < until {
+        op.check()?;
+        op.clock.sleep(LOOK_AGAIN);
+        survey = Survey::of(&mut wire, op)?;
+    }
+    let serial = survey.property("ro.serialno").or(survey.property("ro.boot.serialno")).or(shown);
+    let told = &wire.banner().properties;
+    let model = told.get("ro.product.model").map(String::as_str).filter(|model| !model.is_empty());
+    let model = model.or(survey.property("ro.product.model"));
+    let hardware = survey.property("ro.boot.hardware.revision").or(survey.property("ro.revision"));
+    let mut limits = BTreeMap::from([("payload", wire.max_payload() as u64)]);
+    if wire.features().has(feature::DELAYED_ACK) {
+        limits.insert("window", u64::from(WINDOW));
+    }
+    let unit = Unit {
+        driver: NAME,
+        mode,
+        serial: serial.map(UnitText::new),
+        hwid: None,
+        model: model.map(UnitText::new),
+        hardware: hardware.map(UnitText::new),
+        firmware: firmware(&survey),
+        offers: offers(&survey),
+        ahead: BTreeMap::new(),
+        limits,
+    };
+    Ok(AdbDriver { wire, survey, unit })
+}
+
+/// Android sets the one long before the other.
+fn is_starting(survey: &Survey) -> bool {
+    survey.property("ro.build.version.sdk").is_some() && survey.property("sys.boot_completed") != Some("1")
+}
+
+/// What runs, as far as Android says.
+fn firmware(survey: &Survey) -> Vec<SlotState> {
+    let suffix = survey.property("ro.boot.slot_suffix").unwrap_or_default();
+    let slot = |name: &str, version: Option<&str>, hash: Option<&str>| SlotState {
+        slot: UnitText::new(&format!("{name}{suffix}")).to_string(),
+        version: version.map(UnitText::new),
+        hash: hash.map(str::to_ascii_lowercase).filter(|hash| hash.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        state: vec!["active"],
+    };
+    let mut slots = Vec::new();
+    if let Some(fingerprint) = survey.property("ro.build.fingerprint") {
+        slots.push(slot("system", Some(fingerprint), None));
+    }
+    if let Some(digest) = survey.property("ro.boot.vbmeta.digest") {
+        slots.push(slot("vbmeta", None, Some(digest)));
+    }
+    slots
+}
+
+fn offers(survey: &Survey) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    if survey.shell {
+        offers.push(Offer::new(Capability::Console, &[]));
+    }
+    offers.push(Offer::new(Capability::Power, &[]));
+    offers
+}

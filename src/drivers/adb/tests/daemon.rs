@@ -1,0 +1,152 @@
+//! A daemon in memory: it takes packets and answers by a script.
+
+use std::collections::BTreeMap;
+
+use protocols::adb::message::shell::{self, Kind as Part};
+use protocols::adb::wire::{Command, Deframer, Header, MAX_PAYLOAD, Packet, Version};
+use protocols::time::Moment;
+
+use crate::error::Result;
+use crate::link::memory::Peer;
+
+/// What a service answers before it closes its stream.
+pub(super) struct Reply(pub Vec<u8>);
+
+impl Reply {
+    pub(super) fn raw(text: &str) -> Reply {
+        Reply(text.as_bytes().to_vec())
+    }
+
+    pub(super) fn shell(stdout: &str, stderr: &str, status: u8) -> Reply {
+        let parts = [(Part::Stdout, stdout.as_bytes()), (Part::Stderr, stderr.as_bytes()), (Part::Exit, &[status])];
+        Reply(parts.iter().flat_map(|(part, data)| shell::packet(*part, data)).collect())
+    }
+}
+
+type Service = Box<dyn FnMut(&[u8]) -> Reply + Send>;
+
+/// The script.
+pub(super) struct Daemon {
+    deframer: Deframer,
+    banner: String,
+    services: Vec<(String, Service)>,
+    opened: Vec<String>,
+    /// Our number of a stream to the host's, and what waits for the host's acknowledgement.
+    streams: BTreeMap<u32, u32>,
+    last: u32,
+    out: Vec<u8>,
+    silent: bool,
+    huge: bool,
+    first: Option<Command>,
+}
+
+impl Daemon {
+    pub(super) fn with_banner(banner: &str) -> Daemon {
+        Daemon {
+            deframer: Deframer::new(MAX_PAYLOAD, Version::CHECKSUM),
+            banner: banner.to_owned(),
+            services: Vec::new(),
+            opened: Vec::new(),
+            streams: BTreeMap::new(),
+            last: 0,
+            out: Vec::new(),
+            silent: false,
+            huge: false,
+            first: None,
+        }
+    }
+
+    /// A daemon with a shell and nothing else.
+    pub(super) fn bare() -> Daemon {
+        Daemon::android("", "device::ro.product.name=;ro.product.model=;features=shell_v2")
+    }
+
+    /// A daemon whose `getprop` prints this.
+    pub(super) fn android(properties: &str, banner: &str) -> Daemon {
+        let printed = format!("-hardwire-\n-hardwire-\n-hardwire-\n{properties}\n-hardwire-\n");
+        Daemon::with_banner(banner).on("shell,v2,raw:for p in", move |_| Reply::shell(&printed, "", 0))
+    }
+
+    pub(super) fn silent() -> Daemon {
+        Daemon { silent: true, ..Daemon::bare() }
+    }
+
+    pub(super) fn first(command: Command) -> Daemon {
+        Daemon { first: Some(command), ..Daemon::bare() }
+    }
+
+    /// It announces 4 GiB after its banner.
+    pub(super) fn huge(self) -> Daemon {
+        Daemon { huge: true, ..self }
+    }
+
+    /// What `service` answers; what was said last counts.
+    pub(super) fn on(mut self, service: &str, reply: impl FnMut(&[u8]) -> Reply + Send + 'static) -> Daemon {
+        self.services.insert(0, (service.to_owned(), Box::new(reply)));
+        self
+    }
+
+    pub(super) fn open_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The services that were asked for.
+    pub(super) fn services(&self) -> &[String] {
+        &self.opened
+    }
+
+    fn send(&mut self, command: Command, arg0: u32, arg1: u32, payload: &[u8]) {
+        let packet = Packet::new(command, arg0, arg1, payload);
+        self.out.extend_from_slice(&packet.to_bytes(Version::NO_CHECKSUM));
+    }
+
+    fn on_packet(&mut self, packet: &Packet) {
+        match packet.command {
+            Command::CNXN if self.silent => {}
+            Command::CNXN => {
+                self.deframer.agree(MAX_PAYLOAD, Version::NO_CHECKSUM);
+                let banner = self.banner.clone();
+                let command = self.first.unwrap_or(Command::CNXN);
+                self.send(command, Version::NO_CHECKSUM.0, MAX_PAYLOAD, banner.as_bytes());
+                if self.huge {
+                    let header = Header { command: Command::WRTE, arg0: 1, arg1: 1, len: u32::MAX, check: 0 };
+                    self.out.extend_from_slice(&header.to_bytes());
+                }
+            }
+            Command::OPEN => {
+                let name = String::from_utf8_lossy(packet.payload.strip_suffix(b"\0").unwrap()).into_owned();
+                self.opened.push(name.clone());
+                let found = self.services.iter_mut().find(|(service, _)| name.starts_with(service.as_str()));
+                let Some((_, service)) = found else { return self.send(Command::CLSE, 0, packet.arg0, &[]) };
+                let Reply(reply) = service(&packet.payload);
+                self.last += 1;
+                let (ours, theirs) = (self.last, packet.arg0);
+                self.streams.insert(ours, theirs);
+                let window = if packet.arg1 > 0 { (32_u32 << 20).to_le_bytes().to_vec() } else { Vec::new() };
+                self.send(Command::OKAY, ours, theirs, &window);
+                // All at once: short enough for one packet.
+                if !reply.is_empty() {
+                    self.send(Command::WRTE, ours, theirs, &reply);
+                }
+                self.send(Command::CLSE, ours, theirs, &[]);
+            }
+            Command::CLSE => {
+                self.streams.remove(&packet.arg1);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Peer for Daemon {
+    fn take(&mut self, _: Moment, mut bytes: &[u8]) -> Result<()> {
+        while let Some(packet) = self.deframer.next(&mut bytes).expect("the driver keeps to the protocol") {
+            self.on_packet(&packet);
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, _: Moment) -> Result<Vec<u8>> {
+        Ok(std::mem::take(&mut self.out))
+    }
+}

@@ -1,0 +1,125 @@
+//! The driver against a daemon in memory that follows a script.
+
+mod daemon;
+
+use std::sync::{Arc, Mutex};
+
+use daemon::{Daemon, Reply};
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::device::Cancel;
+use crate::error::Kind;
+use crate::link::memory;
+
+/// Opens `daemon` and asks `ask` of the driver.
+fn with<T>(
+    daemon: Daemon,
+    options: &[(&str, &str)],
+    ask: impl FnOnce(&mut dyn Driver, &mut Op<'_>) -> T,
+) -> (Result<T>, Daemon) {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    let (cancel, mut quiet) = (Cancel::default(), |_| {});
+    let mut op = Op::new(&*clock, &cancel, &mut quiet);
+    let daemon = Arc::new(Mutex::new(daemon));
+    let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let opened = OverStream::open(&Adb, memory::served(&daemon, &clock), &options, &clock, &mut op);
+    let done = opened.map(|mut driver| ask(&mut *driver, &mut op));
+    let daemon = Arc::into_inner(daemon).expect("the driver is closed").into_inner().expect("no panic");
+    (done, daemon)
+}
+
+#[test]
+fn a_bare_daemon_offers_what_it_has() {
+    let (unit, daemon) = with(Daemon::bare(), &[], |driver, _| driver.unit().clone());
+    let unit = unit.unwrap();
+    assert_eq!((unit.mode, &unit.serial, &unit.model), (Mode::Application, &None, &None));
+    assert!(unit.can(Capability::Console) && unit.can(Capability::Power) && !unit.can(Capability::Settings));
+    assert_eq!(daemon.open_streams(), 0, "every stream is closed");
+}
+
+#[test]
+fn android_says_who_it_is() {
+    let properties = "[ro.serialno]: [R5CT1\u{1b}[2J]\n[ro.product.model]: [Pixel 8]\n[ro.boot.hardware.revision]: [MP1.0]\n\
+                      [ro.boot.slot_suffix]: [_b]\n[ro.build.fingerprint]: [google/shiba/shiba:14]\n\
+                      [ro.boot.vbmeta.digest]: [ABCD]\n[ro.build.version.sdk]: [34]\n[sys.boot_completed]: [1]";
+    let daemon = Daemon::android(properties, "device::ro.product.model=;features=shell_v2,delayed_ack");
+    let unit = with(daemon, &[], |driver, _| driver.unit().clone()).0.unwrap();
+    assert_eq!(unit.model.unwrap().untrusted(), "Pixel 8");
+    assert!(!unit.serial.unwrap().to_string().contains('\u{1b}'));
+    assert_eq!(unit.hardware.unwrap().untrusted(), "MP1.0");
+    let slots: Vec<_> = unit.firmware.iter().map(|slot| (slot.slot.as_str(), slot.hash.as_deref())).collect();
+    assert_eq!(slots, [("system_b", None), ("vbmeta_b", Some("abcd"))]);
+    assert_eq!(unit.limits["window"], 32 << 20);
+}
+
+#[test]
+fn android_is_given_time_to_start() {
+    let mut asked = 0;
+    let daemon = Daemon::bare().on("shell,v2,raw:", move |_| {
+        asked += 1;
+        let booted = if asked > 5 { "[sys.boot_completed]: [1]\n" } else { "" };
+        let printed = format!("-hardwire-\n-hardwire-\n-hardwire-\n[ro.build.version.sdk]: [34]\n{booted}-hardwire-\n");
+        Reply::shell(&printed, "", 0)
+    });
+    assert!(with(daemon, &[], |_, op| op.clock.now().since_start().as_secs()).0.unwrap() >= 2);
+}
+
+#[test]
+fn recovery_and_sideload_are_modes_of_their_own() {
+    let recovery = Daemon::android("[ro.serialno]: [A1]", "recovery::features=shell_v2");
+    assert_eq!(with(recovery, &[], |driver, _| driver.unit().mode).0.unwrap(), Mode::Recovery);
+    // Nothing runs there but the sideload itself.
+    let (unit, _) = with(Daemon::with_banner("sideload::"), &[], |driver, _| driver.unit().clone());
+    let unit = unit.unwrap();
+    assert_eq!((unit.mode, unit.can(Capability::Console)), (Mode::Recovery, false));
+}
+
+#[test]
+fn commands_end_with_their_exit_code() {
+    let shell = |banner: &str, reply: fn(&[u8]) -> Reply| {
+        let daemon = Daemon::with_banner(banner).on("shell", reply);
+        with(daemon, &[], |driver, op| driver.console().expect("a shell").run("false", op)).0.unwrap()
+    };
+    let v2 = shell("device::features=shell_v2", |service| match service.windows(7).any(|word| word == b"getprop") {
+        true => Reply::shell("-hardwire-\n-hardwire-\n-hardwire-\n-hardwire-\n", "", 0),
+        false => Reply::shell("out\n", "err\n", 3),
+    });
+    let v2 = v2.unwrap();
+    assert_eq!((v2.output.untrusted(), v2.status), ("out\nerr\n", 3));
+    // The first shell protocol tells no exit code, so the shell is asked to print it.
+    let v1 = shell("device::", |service| match service.windows(7).any(|word| word == b"getprop") {
+        true => Reply::raw("-hardwire-\r\n-hardwire-\r\n-hardwire-\r\n-hardwire-\r\n"),
+        false if service.ends_with(b"false\necho hardwire-exit-code:$?\0") => {
+            Reply::raw("out\r\nhardwire-exit-code:1\r\n")
+        }
+        false => Reply::raw(""),
+    });
+    let v1 = v1.unwrap();
+    assert_eq!((v1.output.untrusted(), v1.status), ("out\n", 1));
+}
+
+#[test]
+fn a_restart_is_a_departure_and_a_refusal_is_told() {
+    let restarts = Daemon::bare().on("reboot:", |_| Reply::raw(""));
+    let (departure, daemon) =
+        with(restarts, &[], |driver, op| driver.power().expect("power").restart(Mode::Fastbootd, op).unwrap());
+    let departure = departure.unwrap();
+    assert_eq!((departure.to, departure.within.as_secs()), (vec![Mode::Fastbootd], 90));
+    assert!(daemon.services().contains(&"reboot:fastboot".to_owned()));
+    let refuses = Daemon::bare().on("reboot:", |_| Reply::raw("reboot (bootloader) failed\n"));
+    let (error, _) =
+        with(refuses, &[], |driver, op| driver.power().expect("power").restart(Mode::Bootloader, op).unwrap_err());
+    assert_eq!(error.unwrap().kind(), Kind::Refused);
+}
+
+#[test]
+fn what_breaks_the_rules_is_told_and_what_is_silent_is_given_up() {
+    let open = |daemon: Daemon| with(daemon, &[], |_, _| ()).0.unwrap_err();
+    assert_eq!(open(Daemon::silent()).kind(), Kind::TimedOut);
+    assert_eq!(open(Daemon::bare().huge()).kind(), Kind::Garbled);
+    let tls = open(Daemon::first(protocols::adb::wire::Command::STLS));
+    assert_eq!(tls.kind(), Kind::Unsupported);
+    assert!(tls.remedy().unwrap().contains("cable"));
+    assert_eq!(with(Daemon::bare(), &[("buf", "1")], |_, _| ()).0.unwrap_err().kind(), Kind::Invalid);
+}

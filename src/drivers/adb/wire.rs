@@ -1,0 +1,308 @@
+//! Streams to the unit: a connection joined to a link.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use protocols::adb::message::{Banner, Features};
+use protocols::adb::session::{Connection, Event, Policy, Step, StreamId};
+use protocols::usb::Interface;
+use tracing::{debug, trace};
+
+use super::failure::{failed, unauthorized};
+use super::options::AdbOptions;
+use crate::device::Op;
+use crate::error::{Error, Kind, Result};
+use crate::link::Link;
+use crate::link::usb::{self, Ending, Pipes};
+
+/// How long a unit may take none of a packet: storage that is slow makes it wait.
+const SEND_WITHIN: Duration = Duration::from_secs(30);
+/// How long a unit may take to say whether it has a service.
+const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// A stop is looked for this often while nothing comes.
+const LOOK_UP: Duration = Duration::from_millis(100);
+/// Bytes that are taken in at once.
+const READ_AT_ONCE: usize = 256 << 10;
+/// Packets up to this size are joined with their header where the link knows no transfers.
+const JOINED: usize = 16 << 10;
+
+/// Whether header and payload are sent as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    /// Each is a transfer of its own, as USB wants it.
+    Apart,
+    /// The link knows no transfers.
+    Joined,
+}
+
+/// What came on a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Received {
+    /// Data.
+    Data(Vec<u8>),
+    /// Nothing in time.
+    Nothing,
+    /// The unit closed it, and all that it sent was received.
+    Closed,
+}
+
+/// A connection to a unit.
+pub(super) struct Wire {
+    link: Link,
+    parts: Parts,
+    connection: Connection,
+    banner: Banner,
+    streams: BTreeMap<StreamId, Inbox>,
+    buf: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    data: VecDeque<Vec<u8>>,
+    state: State,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Opening,
+    Open,
+    Refused,
+    Closed,
+}
+
+impl Wire {
+    /// To a unit at the other end of a stream of bytes.
+    pub(super) fn over_stream(link: Link, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
+        Wire::connect(link, Parts::Joined, options, op)
+    }
+
+    /// To a unit on USB.
+    pub(super) fn over_usb(device: Box<dyn usb::Device>, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
+        let about = device.about();
+        let address = about.address();
+        let is_adb = |interface: &&Interface| {
+            let class = interface.class;
+            (class.class, class.subclass, class.protocol) == (0xff, 0x42, 0x01)
+        };
+        let interface = about.configuration.interfaces.iter().find(is_adb).ok_or_else(|| {
+            Error::new(Kind::Unsupported, format!("the device on {address} shows no ADB interface"))
+                .next("turn on USB debugging on the unit (Settings, Developer options)")
+        })?;
+        let pipes = Pipes::of(interface, Ending::ShortPacket)?;
+        let link = device.stream(&pipes).map_err(held)?;
+        Wire::connect(link, Parts::Apart, options, op)
+    }
+
+    fn connect(link: Link, parts: Parts, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
+        let policy = Policy { person: options.auth_wait, ..Policy::default() };
+        let mut wire = Wire {
+            link,
+            parts,
+            connection: Connection::new(op.clock.now(), policy),
+            banner: Banner::parse(&[]),
+            streams: BTreeMap::new(),
+            buf: vec![0; READ_AT_ONCE],
+        };
+        loop {
+            match wire.step(op)? {
+                Some(Event::Connected(banner)) => {
+                    debug!(features = %banner.features, "connected");
+                    wire.banner = banner;
+                    return Ok(wire);
+                }
+                Some(Event::Token(_)) => return Err(unauthorized(wire.address())),
+                Some(_) => {}
+                None => wire.wait(LOOK_UP, op)?,
+            }
+        }
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.link.address
+    }
+
+    /// What the unit said of itself.
+    pub(super) fn banner(&self) -> &Banner {
+        &self.banner
+    }
+
+    /// What both sides can.
+    pub(super) fn features(&self) -> &Features {
+        self.connection.features()
+    }
+
+    /// Most bytes of a packet.
+    pub(super) fn max_payload(&self) -> usize {
+        self.connection.max_payload()
+    }
+
+    /// Opens a stream, has `work` done on it, and closes it whatever came of that.
+    ///
+    /// # Errors
+    /// Link errors; `unsupported` when the unit does not have the service; what `work` answers.
+    pub(super) fn with_stream<T>(
+        &mut self,
+        service: &[u8],
+        op: &mut Op<'_>,
+        work: impl FnOnce(&mut Wire, StreamId, &mut Op<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let stream = self.open(service, op)?;
+        let done = work(self, stream, op);
+        self.close(stream, op);
+        done
+    }
+
+    fn open(&mut self, service: &[u8], op: &mut Op<'_>) -> Result<StreamId> {
+        op.check()?;
+        let stream = self.connection.open(service).map_err(|failure| failed(failure, &self.link.address))?;
+        self.streams.insert(stream, Inbox::default());
+        let until = op.clock.now() + OPEN_WITHIN;
+        loop {
+            self.work(op)?;
+            match self.streams.get(&stream).map(|inbox| &inbox.state) {
+                Some(State::Opening) => {}
+                Some(State::Open | State::Closed) => return Ok(stream),
+                Some(State::Refused) | None => {
+                    self.streams.remove(&stream);
+                    let name = service.split(|byte| *byte == b':').next().unwrap_or_default();
+                    let sentence = format!("the unit has no service `{}`", name.escape_ascii());
+                    return Err(Error::new(Kind::Unsupported, sentence));
+                }
+            }
+            if op.clock.now() >= until {
+                self.close(stream, op);
+                let sentence = "the unit does not say whether it has a service".to_owned();
+                return Err(Error::new(Kind::TimedOut, sentence).next("restart the unit, then run the same again"));
+            }
+            self.wait(LOOK_UP, op)?;
+        }
+    }
+
+    fn close(&mut self, stream: StreamId, op: &mut Op<'_>) {
+        self.streams.remove(&stream);
+        self.connection.close(stream);
+        // That the link is gone shows at whatever is done next.
+        self.work(op).ok();
+    }
+
+    /// Waits until the unit takes more on the stream; the most bytes that [`Wire::send`] takes at once, 0 when the unit
+    /// has closed it.
+    pub(super) fn room(&mut self, stream: StreamId, op: &mut Op<'_>) -> Result<usize> {
+        let until = op.clock.now() + SEND_WITHIN;
+        loop {
+            self.work(op)?;
+            let room = self.connection.room(stream);
+            if room > 0 || self.is_closed(stream) {
+                return Ok(room);
+            }
+            if op.clock.now() >= until {
+                let sentence = format!("the unit takes nothing more since {} s", SEND_WITHIN.as_secs());
+                return Err(Error::new(Kind::TimedOut, sentence)
+                    .next("see whether its storage is full or failing, then run the same again"));
+            }
+            self.wait(LOOK_UP, op)?;
+        }
+    }
+
+    /// Sends a packet of at most [`Wire::room`] bytes on the stream.
+    pub(super) fn send(&mut self, stream: StreamId, data: Vec<u8>, op: &mut Op<'_>) -> Result<()> {
+        self.connection.write(stream, data).map_err(|failure| failed(failure, &self.link.address))?;
+        self.work(op)
+    }
+
+    /// What came on the stream, waiting up to `within` for it.
+    pub(super) fn receive(&mut self, stream: StreamId, within: Duration, op: &mut Op<'_>) -> Result<Received> {
+        let until = op.clock.now() + within;
+        loop {
+            self.work(op)?;
+            let Some(inbox) = self.streams.get_mut(&stream) else { return Ok(Received::Closed) };
+            if let Some(data) = inbox.data.pop_front() {
+                return Ok(Received::Data(data));
+            }
+            if inbox.state == State::Closed {
+                return Ok(Received::Closed);
+            }
+            let left = until.saturating_since(op.clock.now());
+            if left.is_zero() {
+                return Ok(Received::Nothing);
+            }
+            self.wait(left.min(LOOK_UP), op)?;
+        }
+    }
+
+    fn is_closed(&self, stream: StreamId) -> bool {
+        self.streams.get(&stream).is_none_or(|inbox| inbox.state == State::Closed)
+    }
+
+    /// Sends what is to be sent and hands out what came, until there is nothing to do but to wait.
+    fn work(&mut self, op: &mut Op<'_>) -> Result<()> {
+        while let Some(event) = self.step(op)? {
+            let (stream, state) = match event {
+                Event::Data(stream, data) => {
+                    if let Some(inbox) = self.streams.get_mut(&stream) {
+                        inbox.data.push_back(data);
+                    }
+                    continue;
+                }
+                Event::Opened(stream) => (stream, State::Open),
+                Event::Refused(stream) => (stream, State::Refused),
+                Event::Closed(stream) => (stream, State::Closed),
+                Event::Writable(_) | Event::Connected(_) | Event::Token(_) => continue,
+            };
+            if let Some(inbox) = self.streams.get_mut(&stream) {
+                inbox.state = state;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next event; `None` when bytes have to be waited for.
+    fn step(&mut self, op: &mut Op<'_>) -> Result<Option<Event>> {
+        loop {
+            match self.connection.next(op.clock.now()) {
+                Step::Send(packet) => {
+                    trace!(bytes = packet.payload.len(), "packet");
+                    let within = within(SEND_WITHIN, op);
+                    let sender = &mut self.link.sender;
+                    if self.parts == Parts::Joined && packet.payload.len() <= JOINED {
+                        sender.send(&[packet.header.as_slice(), &packet.payload].concat(), within)?;
+                    } else {
+                        sender.send(&packet.header, within)?;
+                        sender.send(&packet.payload, within)?;
+                    }
+                }
+                Step::Event(event) => return Ok(Some(event)),
+                Step::WaitUntil(_) | Step::Wait => return Ok(None),
+                Step::Failed(failure) => return Err(failed(failure, &self.link.address)),
+            }
+        }
+    }
+
+    /// Takes in what comes. A stop that was asked for twice is heard, and that the time given is over.
+    fn wait(&mut self, wait: Duration, op: &mut Op<'_>) -> Result<()> {
+        let now = op.clock.now();
+        if op.cancel.is_urgent() || op.deadline.is_some_and(|deadline| now >= deadline) {
+            op.check()?;
+        }
+        let count = self.link.receiver.receive(&mut self.buf, within(wait, op))?;
+        self.connection.on_bytes(op.clock.now(), self.buf.get(..count).unwrap_or_default());
+        Ok(())
+    }
+}
+
+fn within(wait: Duration, op: &Op<'_>) -> Duration {
+    op.deadline.map_or(wait, |deadline| wait.min(deadline.saturating_since(op.clock.now())))
+}
+
+/// What holds the interface is an adb server more often than not.
+fn held(error: Error) -> Error {
+    if error.kind() != Kind::Busy {
+        return error;
+    }
+    let kind = error.kind();
+    Error::new(kind, "another program holds the unit's ADB interface, an adb server perhaps").because(error).next(
+        "stop the server (`adb kill-server`; Android Studio starts one again), or go through it: \
+         `-d adb@tcp:127.0.0.1:5037,server=yes`",
+    )
+}
