@@ -92,6 +92,10 @@ fn corpus() -> Vec<Vec<u8>> {
         );
     }
     corpus.push([[8, 0, 0, 0], [0, 9, 1, 4], [10, 0, 7, 3], [0x10, 9, 1, 60], [0x20, 9, 1, 0], [12, 0, 0, 0]].concat());
+    corpus.push(b"require board=a|b*\nrequire-for-product:a version-bootloader=1\nreject hw-revision=2\n".to_vec());
+    corpus.push(
+        b"version 1\nflash --apply-vbmeta vbmeta\nif-wipe erase userdata\nreboot fastboot\nupdate-super\n".to_vec(),
+    );
     corpus.push(include_bytes!("../src/android/apk/vectors/v1.apk").to_vec());
     for image in [
         include_bytes!("../src/android/avb/vectors/vbmeta-disabled.img").as_slice(),

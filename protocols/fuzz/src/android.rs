@@ -1,6 +1,7 @@
 //! Targets for Android's formats.
 
 use protocols::android::apk::{Apk, Manifest};
+use protocols::android::archive::{Factory, Order, Requirement};
 use protocols::android::avb::{Descriptor, Vbmeta, chain_digest};
 use protocols::android::source::FileError;
 use protocols::android::sparse::{Extent, Holes, Image, Stored};
@@ -68,5 +69,16 @@ pub fn packages(data: &[u8]) {
     for manifest in manifests.into_iter().flatten() {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         assert!(manifest.package.chars().all(plain) && manifest.split.is_none_or(|split| split.chars().all(plain)));
+    }
+}
+
+/// The texts of factory archives, and archives that hold them: errors name a line that there is, and show nothing harmful.
+pub fn factory_archives(data: &[u8]) {
+    let last = data.split(|byte| *byte == b'\n').count();
+    for error in [Requirement::parse_all(data).err(), Order::parse(data).err()].into_iter().flatten() {
+        assert!((1..=last).contains(&error.line) && !error.to_string().contains(char::is_control));
+    }
+    if let Ok(factory) = Factory::open(data) {
+        assert!(factory.partitions().all(|name| factory.image(name).is_some()));
     }
 }

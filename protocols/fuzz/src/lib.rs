@@ -38,6 +38,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("fastboot_wire", fastboot_wire),
     ("fastboot_sessions", fastboot_sessions),
     ("sparse_images", sparse_images),
+    ("factory_archives", factory_archives),
     ("packages", packages),
     ("avb_metadata", avb_metadata),
     ("adb_wire", adb_wire),
@@ -46,7 +47,7 @@ pub const ALL: &[(&str, Target)] = &[
 ];
 
 pub use adb::{adb_messages, adb_sessions, adb_wire};
-pub use android::{avb_metadata, packages, sparse_images};
+pub use android::{avb_metadata, factory_archives, packages, sparse_images};
 pub use dfu::{dfu_files, dfu_sessions, dfu_wire, usb_descriptors};
 pub use fastboot::{fastboot_sessions, fastboot_wire};
 

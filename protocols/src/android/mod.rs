@@ -4,6 +4,7 @@
 //! held in memory that the file only claims to have.
 
 pub mod apk;
+pub mod archive;
 pub mod avb;
 pub mod source;
 pub mod sparse;

@@ -63,6 +63,41 @@ impl<S: Source + ?Sized> Source for &S {
     }
 }
 
+/// A part of a source, which is a source too.
+#[derive(Debug)]
+pub struct Window<'a, S: ?Sized> {
+    source: &'a S,
+    at: u64,
+    len: u64,
+}
+
+impl<S: ?Sized> Clone for Window<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ?Sized> Copy for Window<'_, S> {}
+
+impl<'a, S: Source + ?Sized> Window<'a, S> {
+    /// The `len` bytes of `source` from `at` on; `None` when it has not that many.
+    pub fn new(source: &'a S, at: u64, len: u64) -> Option<Self> {
+        at.checked_add(len).filter(|end| *end <= source.len()).map(|_| Self { source, at, len })
+    }
+}
+
+impl<S: Source + ?Sized> Source for Window<'_, S> {
+    type Error = S::Error;
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Self::Error> {
+        self.source.read_exact_at(self.at.saturating_add(offset), buf)
+    }
+}
+
 /// Why a file gave nothing: it cannot be read (`E`), or it is not what it should be (`F`).
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum FileError<F, E> {

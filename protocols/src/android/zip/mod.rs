@@ -7,7 +7,7 @@
 mod directory;
 mod entry;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use directory::{Archive, Entry, Method};
 pub use entry::EntryReader;

@@ -8,7 +8,7 @@ const APK: &[u8] = include_bytes!("../apk/vectors/base.apk");
 
 /// A file that goes into an archive, with numbers to lie about.
 #[derive(Clone)]
-struct Packed {
+pub(crate) struct Packed {
     name: Vec<u8>,
     local_name: Vec<u8>,
     method: u16,
@@ -18,17 +18,17 @@ struct Packed {
     bytes: Vec<u8>,
 }
 
-fn stored(name: &str, bytes: &[u8]) -> Packed {
+pub(crate) fn stored(name: &str, bytes: &[u8]) -> Packed {
     let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes);
     let (name, len) = (name.as_bytes().to_vec(), bytes.len() as u32);
     Packed { local_name: name.clone(), name, method: 0, flags: 0, len, checksum, bytes: bytes.to_vec() }
 }
 
-fn deflated(name: &str, bytes: &[u8]) -> Packed {
+pub(crate) fn deflated(name: &str, bytes: &[u8]) -> Packed {
     Packed { method: 8, bytes: compress_to_vec(bytes, 6), ..stored(name, bytes) }
 }
 
-fn archive(files: &[Packed]) -> Vec<u8> {
+pub(crate) fn archive(files: &[Packed]) -> Vec<u8> {
     let (mut all, mut directory) = (Vec::new(), Vec::new());
     for file in files {
         let at = all.len() as u32;
