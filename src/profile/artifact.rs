@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::Digest as _;
 
-use super::document::ArtifactSpec;
+use super::document::{ArtifactKind, ArtifactSpec};
+use super::tree::Tree;
 use crate::device::Content;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -20,18 +21,26 @@ pub const MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 /// An artifact, read and hashed.
 #[derive(Clone)]
 pub struct Artifact {
-    /// Its bytes.
+    /// Its bytes; of a tree, the list of what it holds.
     pub content: Arc<dyn Content>,
     /// SHA-256 of them.
     pub sha256: Digest,
+    /// What is in it, when it is a tree.
+    pub tree: Option<Arc<Tree>>,
 }
 
 impl Artifact {
-    /// Opens and hashes the file of `name`.
+    /// Opens and hashes the file or tree of `name`.
     ///
     /// # Errors
     /// `invalid`: no such file, not a file, too long, changing while it is read.
     pub(super) fn open(name: &str, spec: &ArtifactSpec) -> Result<Artifact> {
+        if spec.kind == ArtifactKind::Tree {
+            let tree = Tree::read(name, spec)?;
+            let list = tree.list().into_bytes();
+            let sha256 = Digest::sha256(&list);
+            return Ok(Artifact { content: Arc::new(list), sha256, tree: Some(Arc::new(tree)) });
+        }
         let what = format!("artifact `{name}`, file {}", spec.path.display());
         let cannot = |e: io::Error| {
             let error = spec.at.error(format_args!("{what} cannot be read")).because(e);
@@ -83,7 +92,7 @@ fn in_memory(file: File, len: u64) -> io::Result<Artifact> {
         return Err(io::Error::other("it changed while it was read"));
     }
     let sha256 = Digest::sha256(&bytes);
-    Ok(Artifact { content: Arc::new(bytes), sha256 })
+    Ok(Artifact { content: Arc::new(bytes), sha256, tree: None })
 }
 
 fn on_disk(mut file: File, len: u64) -> io::Result<Artifact> {
@@ -102,7 +111,7 @@ fn on_disk(mut file: File, len: u64) -> io::Result<Artifact> {
         return Err(io::Error::other("it changed while it was read"));
     }
     let sha256 = Digest::from_bytes(Algorithm::Sha256, hasher.finalize().to_vec());
-    Ok(Artifact { content: Arc::new(OnDisk { file: Mutex::new(file), len }), sha256 })
+    Ok(Artifact { content: Arc::new(OnDisk { file: Mutex::new(file), len }), sha256, tree: None })
 }
 
 /// A long file. Should it change after it was hashed, what arrives at the unit will not match the digest.

@@ -10,6 +10,7 @@ use super::model::{Answer, Identity, Limit, Once, Place};
 use super::node::Node;
 use super::source::At;
 use super::template::{Text, When};
+use super::tree::Keep;
 use super::value::Typed;
 use crate::device::{Activate, InstallOptions, Level, Mode};
 
@@ -155,11 +156,33 @@ impl From {
     }
 }
 
+/// What an artifact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArtifactKind {
+    /// `file`
+    File,
+    /// `tree`
+    Tree,
+}
+
+impl ArtifactKind {
+    /// The key that names it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            ArtifactKind::File => "file",
+            ArtifactKind::Tree => "tree",
+        }
+    }
+}
+
 /// An artifact as the profile names it.
 #[derive(Debug, Clone)]
 pub struct ArtifactSpec {
     pub(super) at: At,
-    /// The file, relative to the profile that names it.
+    /// Whether it is a file or a folder with all that is in it.
+    pub(super) kind: ArtifactKind,
+    /// The file or folder, relative to the profile that names it.
     pub(super) file: String,
     /// The same, ready to open.
     pub(super) path: PathBuf,
@@ -234,13 +257,15 @@ pub enum FileSpec {
     Text(Text),
     /// Bytes as hex digits.
     Hex(Text),
+    /// A folder that the profile pins.
+    Tree(String, Keep),
 }
 
 impl FileSpec {
     /// Whether it holds a secret.
     pub(super) fn is_secret(&self) -> bool {
         match self {
-            FileSpec::Artifact(_) => false,
+            FileSpec::Artifact(_) | FileSpec::Tree(..) => false,
             FileSpec::Text(text) | FileSpec::Hex(text) => text.is_secret(),
         }
     }

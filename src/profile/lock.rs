@@ -8,7 +8,7 @@ use super::document::ArtifactSpec;
 use super::edit::{Edit, apply, offset, scalar_end};
 use super::node::{Node, Value};
 use super::prepare::to_json;
-use super::read::{ARTIFACT, TOP, beside, check_format};
+use super::read::{ARTIFACT, TOP, beside, check_format, source_of};
 use super::source::Source;
 use crate::durable;
 use crate::error::{Error, Kind, Result};
@@ -77,10 +77,10 @@ fn places(document: &Node) -> Result<Vec<(Option<String>, &Node)>> {
 fn pin(name: &str, variant: Option<String>, node: &Node) -> Result<(Locked, Option<Edit>)> {
     let what = format!("artifact `{name}`");
     let fields = node.fields(&what, &ARTIFACT)?;
-    let file_node = fields.need("file")?;
-    let file = file_node.text(&format!("`file` of {what}"))?.to_owned();
+    let (kind, file_node) = source_of(&what, &fields)?;
+    let file = file_node.text(&format!("`{}` of {what}", kind.key()))?.to_owned();
     let path = beside(file_node, &file)?;
-    let spec = ArtifactSpec { at: file_node.at.clone(), file: file.clone(), path, sha256: None };
+    let spec = ArtifactSpec { at: file_node.at.clone(), kind, file: file.clone(), path, sha256: None };
     let after = Artifact::open(name, &spec)?.sha256.to_string();
     let pinned = fields.get("sha256");
     let before = pinned.map(|n| n.raw_text(&format!("`sha256` of {what}"))).transpose()?.map(str::to_owned);
@@ -100,7 +100,7 @@ fn pin(name: &str, variant: Option<String>, node: &Node) -> Result<(Locked, Opti
                 let line_end = text[end..].find('\n').map_or(text.len(), |n| end + n);
                 let at = if text[..line_end].ends_with('\r') { line_end - 1 } else { line_end };
                 let newline = if at < line_end { "\r\n" } else { "\n" };
-                let indent = " ".repeat(column_of(node, "file").saturating_sub(1));
+                let indent = " ".repeat(column_of(node, kind.key()).saturating_sub(1));
                 Edit { from: at, to: at, with: format!("{newline}{indent}sha256: {after}") }
             })
         }

@@ -26,6 +26,7 @@ pub(crate) mod source;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod value;
 
 pub use document::{From, Input, LinkOptions, Profile};

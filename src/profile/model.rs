@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Activate, Content, InstallOptions, Level, Mode, Proof};
+use crate::device::{Activate, Content, InstallOptions, Level, Marks, Mode, Proof};
 use crate::digest::Digest;
 
 /// Which profile, exactly.
@@ -233,6 +233,51 @@ pub struct SettingsStep {
 pub struct FilesStep {
     /// Absolute path on the unit to content, in the profile's order.
     pub put: Vec<(String, Payload)>,
+    /// Folders that hold these files, in the profile's order.
+    pub trees: Vec<PutTree>,
+}
+
+impl FilesStep {
+    /// Files alone.
+    #[must_use]
+    pub fn of(put: Vec<(String, Payload)>) -> FilesStep {
+        FilesStep { put, trees: Vec::new() }
+    }
+
+    /// The path of every file that it writes.
+    pub fn paths(&self) -> impl Iterator<Item = String> {
+        let files = self.trees.iter().flat_map(|tree| tree.leaves.iter().map(move |leaf| (tree, leaf)));
+        let files = files.filter(|(_, leaf)| leaf.file.is_some()).map(|(tree, leaf)| tree.path(leaf));
+        self.put.iter().map(|(path, _)| path.clone()).chain(files)
+    }
+}
+
+/// A folder on the unit, and what is to be in it. What else is there stays.
+#[derive(Debug, Clone)]
+pub struct PutTree {
+    /// Its absolute path on the unit.
+    pub root: String,
+    /// What is to be in it, each folder before what is in it.
+    pub leaves: Arc<Vec<Leaf>>,
+}
+
+impl PutTree {
+    /// Where `leaf` is on the unit.
+    #[must_use]
+    pub fn path(&self, leaf: &Leaf) -> String {
+        format!("{}/{}", self.root.trim_end_matches('/'), leaf.path)
+    }
+}
+
+/// A file or folder of a tree.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// Its path below the root.
+    pub path: String,
+    /// What it holds; `None` for a folder.
+    pub file: Option<Payload>,
+    /// How it is to be marked.
+    pub marks: Marks,
 }
 
 /// `apps`.

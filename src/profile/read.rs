@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::document::{ArtifactSpec, From, Input, LinkOptions, Profile, Variant};
+use super::document::{ArtifactKind, ArtifactSpec, From, Input, LinkOptions, Profile, Variant};
 use super::facts::{Entries, FIELDS, Match};
 use super::model::Identity;
-use super::node::{Node, Value};
+use super::node::{Fields, Node, Value};
 use super::read_step::read_steps;
 use super::template::{Scope, check_name};
 use crate::device::{Level, Mode, Proof};
@@ -36,7 +36,7 @@ pub const IDENTITY: [&str; 2] = ["settings", "proof"];
 /// How a unit may be known again, by name.
 pub const PROOFS: [(&str, Proof); 3] = [("hwid", Proof::Hwid), ("serial", Proof::Serial), ("port", Proof::Port)];
 /// The keys of an artifact.
-pub const ARTIFACT: [&str; 2] = ["file", "sha256"];
+pub const ARTIFACT: [&str; 3] = ["file", "tree", "sha256"];
 /// The keys of a variant.
 pub const VARIANT: [&str; 3] = ["name", "match", "artifacts"];
 /// The keys of an input, by its source; `from`, `secret` and `pattern` stand in each.
@@ -266,8 +266,8 @@ fn read_artifacts(node: Option<&Node>) -> Result<BTreeMap<String, ArtifactSpec>>
 fn read_artifact(name: &str, node: &Node) -> Result<ArtifactSpec> {
     let what = format!("artifact `{name}`");
     let fields = node.fields(&what, &ARTIFACT)?;
-    let file_node = fields.need("file")?;
-    let file = file_node.text(&format!("`file` of {what}"))?;
+    let (kind, file_node) = source_of(&what, &fields)?;
+    let file = file_node.text(&format!("`{}` of {what}", kind.key()))?;
     let path = beside(file_node, file)?;
     let sha256 = match fields.get("sha256") {
         None => None,
@@ -282,7 +282,16 @@ fn read_artifact(name: &str, node: &Node) -> Result<ArtifactSpec> {
             Some(text.to_ascii_lowercase())
         }
     };
-    Ok(ArtifactSpec { at: file_node.at.clone(), file: file.to_owned(), path, sha256 })
+    Ok(ArtifactSpec { at: file_node.at.clone(), kind, file: file.to_owned(), path, sha256 })
+}
+
+/// What an artifact is, and where that stands.
+pub(super) fn source_of<'a>(what: &str, fields: &Fields<'a>) -> Result<(ArtifactKind, &'a Node)> {
+    match (fields.get("file"), fields.get("tree")) {
+        (Some(_), Some(tree)) => Err(tree.at.error(format_args!("{what} is either a `file` or a `tree`, not both"))),
+        (None, Some(tree)) => Ok((ArtifactKind::Tree, tree)),
+        _ => Ok((ArtifactKind::File, fields.need("file")?)),
+    }
 }
 
 /// A file beside the profile or below it, so that a profile and its files can move together.
@@ -324,6 +333,12 @@ fn read_variants(node: Option<&Node>, base: &BTreeMap<String, ArtifactSpec>) -> 
             let sentence =
                 format!("variant `{name}` replaces artifact `{artifact}`, which the profile does not have{hint}");
             return Err(spec.at.error(sentence));
+        }
+        if let Some((artifact, spec)) = artifacts.iter().find(|(artifact, spec)| base[*artifact].kind != spec.kind) {
+            let (ours, theirs) = (spec.kind.key(), base[artifact].kind.key());
+            return Err(spec
+                .at
+                .error(format_args!("artifact `{artifact}` is a {theirs}, and variant `{name}` makes it a {ours}")));
         }
         variants.push(Variant { name, matches: read_match(fields.need("match")?)?, artifacts });
     }

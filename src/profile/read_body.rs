@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::document::{ArtifactSpec, BodySpec, FileSpec, Named};
+use super::document::{ArtifactKind, ArtifactSpec, BodySpec, FileSpec, Named};
 use super::model::{Answer, Limit};
 use super::node::{Fields, Node, Value, listed, suggestion};
 use super::read::MODES;
 use super::read_step::duration;
 use super::source::At;
 use super::template::{Context, Scope, Text, refuse_secret};
+use super::tree::Keep;
 use super::value::{Typed, hex_bytes};
 use crate::device::{Activate, InstallOptions, Mode};
 use crate::error::Result;
@@ -105,12 +106,22 @@ fn slot(node: Option<&Node>) -> Result<Option<String>> {
 }
 
 fn artifact(node: &Node, artifacts: &Artifacts) -> Result<String> {
+    artifact_of(ArtifactKind::File, node, artifacts)
+}
+
+fn artifact_of(kind: ArtifactKind, node: &Node, artifacts: &Artifacts) -> Result<String> {
     let name = node.text("an artifact's name")?;
-    if !artifacts.contains_key(name) {
-        let hint = suggestion(name, artifacts.keys().map(String::as_str));
-        return Err(node.at.error(format_args!("`{name}` names no artifact{hint}; declare it under `artifacts`")));
+    match artifacts.get(name) {
+        Some(spec) if spec.kind == kind => Ok(name.to_owned()),
+        Some(spec) => {
+            let (is, wanted) = (spec.kind.key(), kind.key());
+            Err(node.at.error(format_args!("artifact `{name}` is a {is}, and a {wanted} is needed here")))
+        }
+        None => {
+            let hint = suggestion(name, artifacts.keys().map(String::as_str));
+            Err(node.at.error(format_args!("`{name}` names no artifact{hint}; declare it under `artifacts`")))
+        }
     }
-    Ok(name.to_owned())
 }
 
 /// An application is one artifact, or the list of those of which it is made.
@@ -221,10 +232,23 @@ fn read_file(node: &Node, path: &str, scope: &Scope, artifacts: &Artifacts) -> R
         let sentence = format!("{what} needs its kind: {{ artifact: NAME }} or {{ text: \"{shown}\" }}");
         return Err(node.at.error(sentence));
     }
-    node.fields(&what, &["artifact", "text", "hex"])?;
+    let fields = node.fields(&what, &["artifact", "text", "hex", "tree", "keep"])?;
+    if let Some(tree) = fields.get("tree") {
+        for key in ["artifact", "text", "hex"] {
+            if let Some(other) = fields.get(key) {
+                return Err(other
+                    .at
+                    .error(format_args!("{what} is exactly one of `artifact`, `text`, `hex` or `tree`")));
+            }
+        }
+        return Ok(FileSpec::Tree(artifact_of(ArtifactKind::Tree, tree, artifacts)?, read_keep(fields.get("keep"))?));
+    }
+    if let Some(keep) = fields.get("keep") {
+        return Err(keep.at.error("`keep` says what of a `tree` is kept, and there is none"));
+    }
     let Value::Map(entries) = &node.value else { return Err(node.at.error(format_args!("{what} must be a map"))) };
     let [(key, value)] = entries.as_slice() else {
-        return Err(node.at.error(format_args!("{what} is exactly one of `artifact`, `text` or `hex`")));
+        return Err(node.at.error(format_args!("{what} is exactly one of `artifact`, `text`, `hex` or `tree`")));
     };
     if key.text == "artifact" {
         return Ok(FileSpec::Artifact(artifact(value, artifacts)?));
@@ -238,6 +262,18 @@ fn read_file(node: &Node, path: &str, scope: &Scope, artifacts: &Artifacts) -> R
         hex_bytes(&plain).map_err(|e| value.at.error(e))?;
     }
     Ok(FileSpec::Hex(text))
+}
+
+fn read_keep(node: Option<&Node>) -> Result<Keep> {
+    const KEEP: [(&str, bool); 2] = [("modes", true), ("times", false)];
+    let mut keep = Keep::default();
+    for node in node.map(|n| n.list("`keep`")).transpose()?.unwrap_or_default() {
+        match node.choice("an entry of `keep`", &KEEP)? {
+            true => keep.modes = true,
+            false => keep.times = true,
+        }
+    }
+    Ok(keep)
 }
 
 fn read_expect(node: Option<&Node>, scope: &Scope) -> Result<BTreeMap<String, (Limit, Option<Text>)>> {

@@ -8,11 +8,12 @@ use super::facts::{Facts, Fit};
 use super::inputs::Inputs;
 use super::model::{
     AppsStep, AskStep, BackupStep, Body, ConsoleStep, DiagnoseStep, EraseStep, FilesStep, FirmwareStep, KeptSlot,
-    Payload, RebootStep, Resolved, SettingsStep, Step,
+    Payload, PutTree, RebootStep, Resolved, SettingsStep, Step,
 };
 use super::prepare::Prepared;
 use super::read_step::secrets;
 use super::template::Context;
+use super::tree::Tree;
 use super::value::hex_bytes;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -100,11 +101,18 @@ impl Prepared {
         })
     }
 
+    fn tree(&self, name: &str, variant: Option<&str>) -> Result<Arc<Tree>> {
+        let tree = self.artifact(name, variant).and_then(|artifact| artifact.tree.clone());
+        tree.ok_or_else(|| self.lacks(name))
+    }
+
+    /// Loading checked the name.
+    fn lacks(&self, name: &str) -> Error {
+        Error::new(Kind::Invalid, format!("profile {} has no artifact `{name}`", self.profile().name))
+    }
+
     fn pinned(&self, name: &str, variant: Option<&str>) -> Result<Payload> {
-        // Loading checked the name.
-        let artifact = self.artifact(name, variant).ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("profile {} has no artifact `{name}`", self.profile().name))
-        })?;
+        let artifact = self.artifact(name, variant).ok_or_else(|| self.lacks(name))?;
         Ok(Payload { content: Arc::clone(&artifact.content), sha256: artifact.sha256.clone(), secret: false })
     }
 
@@ -126,8 +134,17 @@ impl Prepared {
                 })
             }
             BodySpec::Files { put } => {
-                let render = |(path, file): &(String, FileSpec)| Ok((path.clone(), self.file(file, variant, context)?));
-                Body::Files(FilesStep { put: put.iter().map(render).collect::<Result<_>>()? })
+                let mut step = FilesStep::of(Vec::new());
+                for (path, file) in put {
+                    match file {
+                        FileSpec::Tree(name, keep) => {
+                            let leaves = Arc::new(self.tree(name, variant)?.marked(*keep));
+                            step.trees.push(PutTree { root: path.clone(), leaves });
+                        }
+                        file => step.put.push((path.clone(), self.file(file, variant, context)?)),
+                    }
+                }
+                Body::Files(step)
             }
             BodySpec::Apps { install, remove, options } => {
                 let open = |name: &String| Ok((name.clone(), self.pinned(name, variant)?));
@@ -171,7 +188,7 @@ impl Prepared {
 
     fn file(&self, file: &FileSpec, variant: Option<&str>, context: &Context) -> Result<Payload> {
         let bytes = match file {
-            FileSpec::Artifact(name) => return self.pinned(name, variant),
+            FileSpec::Artifact(name) | FileSpec::Tree(name, _) => return self.pinned(name, variant),
             FileSpec::Text(text) => text.render(context)?.into_bytes(),
             FileSpec::Hex(text) => hex_bytes(&text.render(context)?).map_err(|e| text.at().error(e))?,
         };
@@ -189,7 +206,7 @@ fn blank(spec: &BodySpec) -> Body {
             activate: *activate,
         }),
         BodySpec::Settings { .. } => Body::Settings(SettingsStep { set: Vec::new(), delete: Vec::new() }),
-        BodySpec::Files { .. } => Body::Files(FilesStep { put: Vec::new() }),
+        BodySpec::Files { .. } => Body::Files(FilesStep::of(Vec::new())),
         BodySpec::Apps { options, .. } => {
             Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new(), options: *options })
         }
@@ -212,18 +229,23 @@ fn blank(spec: &BodySpec) -> Body {
 /// Two steps that want different things of one file or setting would undo each other in every run: nothing would ever be
 /// `already` so. A teardown (`always`) may well undo what an earlier step set up.
 fn check_conflicts(steps: &[Step], specs: &[StepSpec]) -> Result<()> {
-    let mut wanted: BTreeMap<(&str, &str), (&str, Option<&Digest>)> = BTreeMap::new();
+    let mut wanted: BTreeMap<(&str, String), (&str, Option<&Digest>)> = BTreeMap::new();
     for (step, spec) in steps.iter().zip(specs).filter(|(step, _)| step.skip.is_none() && !step.always) {
-        let wants: Vec<(&str, &str, Option<&Digest>)> = match &step.body {
-            Body::Files(body) => body.put.iter().map(|(path, p)| ("file", path.as_str(), Some(&p.sha256))).collect(),
+        let wants: Vec<(&str, String, Option<&Digest>)> = match &step.body {
+            Body::Files(body) => {
+                let leaves = body.trees.iter().flat_map(|tree| tree.leaves.iter().map(move |leaf| (tree, leaf)));
+                let below = leaves.map(|(tree, leaf)| (tree.path(leaf), leaf.file.as_ref().map(|p| &p.sha256)));
+                let files = body.put.iter().map(|(path, p)| (path.clone(), Some(&p.sha256)));
+                files.chain(below).map(|(path, sha256)| ("file", path, sha256)).collect()
+            }
             Body::Settings(body) => {
-                let set = body.set.iter().map(|(key, p)| ("setting", key.as_str(), Some(&p.sha256)));
-                set.chain(body.delete.iter().map(|key| ("setting", key.as_str(), None))).collect()
+                let set = body.set.iter().map(|(key, p)| ("setting", key.clone(), Some(&p.sha256)));
+                set.chain(body.delete.iter().map(|key| ("setting", key.clone(), None))).collect()
             }
             _ => continue,
         };
         for (what, name, digest) in wants {
-            let (first, before) = wanted.entry((what, name)).or_insert((&step.name, digest));
+            let (first, before) = wanted.entry((what, name.clone())).or_insert((&step.name, digest));
             if *before != digest {
                 let sentence = format!("steps `{first}` and `{}` want different things of {what} `{name}`", step.name);
                 return Err(spec
@@ -241,7 +263,7 @@ fn fill_backups(steps: &mut [Step], specs: &[StepSpec]) {
     let (mut files, mut settings, mut firmware) = (Vec::new(), Vec::new(), Vec::new());
     for step in steps.iter().filter(|step| step.skip.is_none()) {
         match &step.body {
-            Body::Files(body) => files.extend(body.put.iter().map(|(path, _)| path.clone())),
+            Body::Files(body) => files.extend(body.paths()),
             Body::Settings(body) => settings.extend(body.set.iter().map(|(key, _)| key.clone())),
             Body::Firmware(body) => firmware.push(KeptSlot::Written(body.slot.clone())),
             _ => {}

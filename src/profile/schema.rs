@@ -202,12 +202,30 @@ enum Input {
     Literal { value: String, secret: Option<bool>, pattern: Option<String> },
 }
 
+/// A file, or a folder with all that is in it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Artifact {
+    File(ArtifactFile),
+    Tree(ArtifactTree),
+}
+
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-struct Artifact {
+struct ArtifactFile {
     /// The file, beside the profile or below it.
     file: String,
     /// SHA-256 in hex; `hardwire profile lock` fills it in.
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
+    sha256: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ArtifactTree {
+    /// The folder, beside the profile or below it.
+    tree: String,
+    /// SHA-256 in hex over what is in it; `hardwire profile lock` fills it in.
     #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     sha256: Option<String>,
 }
@@ -369,16 +387,42 @@ struct Files {
     put: BTreeMap<String, FileContent>,
 }
 
+/// What a file holds, or a folder.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum FileContent {
+    File(OneFile),
+    Tree(TreeContent),
+}
+
 /// Exactly one of these.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("minProperties" = 1, "maxProperties" = 1))]
-struct FileContent {
+struct OneFile {
     /// The bytes of an artifact.
     artifact: Option<String>,
     /// Text; may be a template.
     text: Option<String>,
     /// Bytes in hex.
     hex: Option<String>,
+}
+
+/// A folder that holds what is in an artifact.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct TreeContent {
+    /// The artifact, which is a tree.
+    tree: String,
+    /// What else of its files is brought to the unit (default: nothing): permissions (`rwxr-xr-x` for what can be
+    /// executed, `rw-r--r--` for the rest), times.
+    keep: Option<Vec<Kept>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Kept {
+    Modes,
+    Times,
 }
 
 /// An artifact, or several of which one application is made.

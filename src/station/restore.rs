@@ -67,7 +67,7 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
         }
     }
     if !files.is_empty() {
-        steps.push(Step::plain("files", Body::Files(FilesStep { put: files }), Level::Digest));
+        steps.push(Step::plain("files", Body::Files(FilesStep::of(files)), Level::Digest));
     }
     if !settings.is_empty() {
         let body = Body::Settings(SettingsStep { set: settings, delete: Vec::new() });

@@ -107,7 +107,7 @@ fn strongest(body: &Body, levels: &[Level]) -> Level {
 pub fn put(path: &str, content: Payload, verify: Level) -> Result<Resolved> {
     check_path(path)?;
     let what = format!("put {} at {path}", content.sha256);
-    let body = Body::Files(FilesStep { put: vec![(path.to_owned(), content)] });
+    let body = Body::Files(FilesStep::of(vec![(path.to_owned(), content)]));
     Ok(Resolved::single("put", &what, vec![Step::plain("put", body, verify)]))
 }
 
@@ -155,7 +155,10 @@ impl Named {
         let mut named = Named::default();
         for step in resolved.steps.iter().filter(|step| step.skip.is_none()) {
             match &step.body {
-                Body::Files(FilesStep { put }) => named.add(put, |named| &mut named.files),
+                Body::Files(step) => {
+                    named.files.extend(step.paths());
+                    named.secrets.extend(step.put.iter().filter(|(_, p)| p.secret).map(|(path, _)| path.clone()));
+                }
                 Body::Settings(SettingsStep { set, .. }) => named.add(set, |named| &mut named.settings),
                 Body::Firmware(step) => named.firmware.push(KeptSlot::Written(step.slot.clone())),
                 Body::Backup(backup) => {
@@ -250,7 +253,7 @@ mod tests {
     #[test]
     fn a_backup_takes_what_the_profile_names_once_and_knows_its_secrets() {
         let payload = |secret| Payload { content: Arc::new(vec![1]), sha256: Digest::sha256(&[1]), secret };
-        let files = Body::Files(FilesStep { put: vec![("/a".into(), payload(false)), ("/a".into(), payload(false))] });
+        let files = Body::Files(FilesStep::of(vec![("/a".into(), payload(false)), ("/a".into(), payload(false))]));
         let settings = Body::Settings(SettingsStep { set: vec![("psk".into(), payload(true))], delete: vec![] });
         let steps = vec![Step::plain("f", files, Level::Digest), Step::plain("s", settings, Level::Digest)];
         let named = Named::by(&Resolved::single("x", "x", steps));

@@ -20,7 +20,7 @@ use person::{Consent, Person};
 
 use std::fmt;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::device::{BayId, Capability, Departure, Driver, Level, Mode, Op, Unit};
 use crate::digest::{Algorithm, Digest};
@@ -89,6 +89,19 @@ pub struct Observed {
     pub why: String,
     /// What must be meant before it is done.
     pub consents: Vec<Consent>,
+    /// What of many things is to be done, by path.
+    pub todo: BTreeMap<String, Todo>,
+}
+
+/// What is to be done with a file or folder of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Todo {
+    /// It is written.
+    Write,
+    /// The folder is made.
+    Make,
+    /// It holds what it should, and is marked.
+    Mark,
 }
 
 impl Observed {

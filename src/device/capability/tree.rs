@@ -72,7 +72,7 @@ impl Default for Bounds {
 /// Whole trees of files.
 pub trait Trees {
     /// What is below `root`, which may be a file itself: then the listing has one entry with an empty path. `None` when
-    /// there is nothing. Symbolic links are never followed; what [`relative`] refuses, links, device files and what is
+    /// there is nothing. Symbolic links below it are never followed; what [`relative`] refuses, links, device files and what is
     /// beyond `bounds` are in [`Listing::left_out`].
     ///
     /// # Errors

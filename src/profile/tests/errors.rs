@@ -159,7 +159,7 @@ fn files_name_clean_paths() {
     insta::assert_snapshot!(step("  - files: { put: { /lfs1/../a: { text: b } } }"), @"p.yaml:6:21: the unit's path `/lfs1/../a` may not hold `.`, `..` or empty parts");
     insta::assert_snapshot!(step("  - files: { put: { \"/lfs1/\\e[2J\": { text: b } } }"), @r#"p.yaml:6:21: the unit's path `/lfs1/\u{1b}[2J` holds a control character"#);
     insta::assert_snapshot!(step("  - files: { put: { /lfs1/a: hello } }"), @r#"p.yaml:6:30: the content of /lfs1/a needs its kind: { artifact: NAME } or { text: "hello" }"#);
-    insta::assert_snapshot!(step("  - files: { put: { /lfs1/a: { text: a, hex: b } } }"), @"p.yaml:6:30: the content of /lfs1/a is exactly one of `artifact`, `text` or `hex`");
+    insta::assert_snapshot!(step("  - files: { put: { /lfs1/a: { text: a, hex: b } } }"), @"p.yaml:6:30: the content of /lfs1/a is exactly one of `artifact`, `text`, `hex` or `tree`");
 }
 
 #[test]

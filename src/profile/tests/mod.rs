@@ -7,6 +7,8 @@ mod lock;
 mod resolve;
 mod schema;
 mod ships;
+#[cfg(unix)]
+mod trees;
 
 use std::path::PathBuf;
 

@@ -4,12 +4,15 @@ use super::{Bench, HEAD, facts, no_inputs};
 use crate::device::{Level, Mode};
 
 fn full() -> Bench {
-    Bench::new(&[
+    let bench = Bench::new(&[
         ("p.yaml", include_str!("full.yaml")),
         ("app.bin", "test"),
         ("app-b.bin", "test2"),
         ("ca.pem", "test2"),
-    ])
+    ]);
+    std::fs::create_dir(bench.path("media")).unwrap();
+    std::fs::write(bench.path("media/a.txt"), "test2").unwrap();
+    bench
 }
 
 fn inputs(prepared: &Prepared) -> Inputs {
@@ -88,7 +91,7 @@ fn the_whole_format_resolves() {
     assert_eq!((named.implied, &named.secrets), (false, &vec!["/lfs1/psk".to_owned()]));
     assert_eq!(named.label.as_deref(), Some("as-shipped TH-1"));
     let Body::Backup(implied) = &step(7).body else { panic!() };
-    assert_eq!((implied.implied, implied.files.len(), implied.settings.len()), (true, 3, 5));
+    assert_eq!((implied.implied, implied.files.len(), implied.settings.len()), (true, 4, 5));
     assert_eq!(implied.secrets, ["wifi/psk", "/lfs1/psk"]);
 }
 

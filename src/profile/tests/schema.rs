@@ -127,7 +127,8 @@ fn keys_are_those_of_the_loader() {
     same("ModeMatch", &facts::FIELDS);
     same("Link", &read::LINK);
     same("Identity", &read::IDENTITY);
-    same("Artifact", &read::ARTIFACT);
+    same("ArtifactFile", &read::ARTIFACT.into_iter().filter(|key| *key != "tree").collect::<Vec<_>>());
+    same("ArtifactTree", &read::ARTIFACT.into_iter().filter(|key| *key != "file").collect::<Vec<_>>());
     same("Variant", &read::VARIANT);
     let kinds = read_step::KINDS.map(|(kind, _)| kind);
     let step: Vec<&str> = kinds.iter().chain(&read_step::COMMON).copied().collect();
@@ -154,6 +155,10 @@ fn what_the_loader_refuses_the_schema_refuses() {
         "- settings: { set: { a: { u8: 1, hex: '00' } } }",
         "- settings: {}",
         "- files: { put: { /a: text } }",
+        "- files: { put: { /a: { tree: b, text: c } } }",
+        "- files: { put: { /a: { text: c, keep: [modes] } } }",
+        "- apps: { install: [[{ a: b }]] }",
+        "- apps: { remove: [com.x], grant: yes please }",
         "- reboot: {}\n  erase: { slot: a }",
         "- { name: a }",
         "- { reboot: {}, timeout: 60 }",

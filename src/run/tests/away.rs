@@ -5,7 +5,7 @@ use super::*;
 /// A restart, then a file; and a file that is written whatever happens.
 fn steps() -> Vec<Step> {
     let reboot = Step::plain("reboot", Body::Reboot(RebootStep { to: Mode::Application }), Level::Digest);
-    let put = |path: &str| Body::Files(FilesStep { put: vec![(path.to_owned(), Payload::new(b"x".to_vec(), false))] });
+    let put = |path: &str| Body::Files(FilesStep::of(vec![(path.to_owned(), Payload::new(b"x".to_vec(), false))]));
     let mut last = Step::plain("teardown", put("/b"), Level::Digest);
     last.always = true;
     vec![reboot, Step::plain("file", put("/a"), Level::Digest), last]

@@ -5,6 +5,7 @@ mod away;
 mod droid;
 mod fake;
 mod phone;
+mod trees;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -160,7 +161,7 @@ impl Station {
 
 fn file(name: &str, verify: Level) -> Step {
     let put = vec![("/a".to_owned(), Payload::new(b"hello".to_vec(), false))];
-    Step::plain(name, Body::Files(FilesStep { put }), verify)
+    Step::plain(name, Body::Files(FilesStep::of(put)), verify)
 }
 
 fn setting(name: &str, value: &[u8], secret: bool) -> Step {

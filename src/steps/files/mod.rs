@@ -1,4 +1,6 @@
-//! `files`: paths that hold exactly this content.
+//! `files`: paths that hold exactly this content, and folders that hold these files.
+
+mod tree;
 
 use std::io::{self, Write};
 
@@ -6,14 +8,15 @@ use sha2::Digest as _;
 
 use super::evidence::StepOutcome;
 use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed, unreadable};
-use crate::device::{Capability, Driver, Files, Level, Op, Progress};
+use crate::device::{Capability, Driver, Files, Level, Marks, Op, Put};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{FilesStep, Payload};
 
 impl StepKind for FilesStep {
     fn describe(&self) -> String {
-        let paths: Vec<&str> = self.put.iter().map(|(path, _)| path.as_str()).collect();
+        let files = self.put.iter().map(|(path, _)| path.as_str());
+        let paths: Vec<&str> = files.chain(self.trees.iter().map(|tree| tree.root.as_str())).collect();
         format!("writing {}", listed(&paths))
     }
 
@@ -22,24 +25,28 @@ impl StepKind for FilesStep {
     }
 
     fn bytes(&self) -> u64 {
-        self.put.iter().map(|(_, file)| file.content.len()).sum()
+        let below = self.trees.iter().flat_map(|tree| tree.leaves.iter().filter_map(|leaf| leaf.file.as_ref()));
+        self.put.iter().map(|(_, file)| file).chain(below).map(|file| file.content.len()).sum()
     }
 
     fn reaches(&self, levels: &[Level]) -> Vec<Level> {
         levels.to_vec()
     }
 
+    fn check(&self, driver: &mut dyn Driver) -> Result<()> {
+        let files = driver.files().ok_or_else(|| lacking(Capability::Files))?;
+        if !self.trees.is_empty() && files.trees().is_none() {
+            return Err(tree::unknown());
+        }
+        Ok(())
+    }
+
     fn observe(&self, driver: &mut dyn Driver, level: Level, bench: &mut Bench<'_, '_>) -> Result<Observed> {
         let files = driver.files().ok_or_else(|| lacking(Capability::Files))?;
         let mut observed = Observed::default();
         let mut differ = Vec::new();
-        for (path, file) in &self.put {
-            let (expected, held) = match level {
-                Level::Readback => (file.sha256.clone(), read_back(files, path, file, bench.op)?),
-                Level::Digest | Level::Booted => unit_digest(files, path, file, bench.op)?,
-                // Nothing can be observed: what the unit holds is unknown, so it is written again.
-                Level::Link => (file.sha256.clone(), None),
-            };
+        let held = self.held(files, level, bench.op)?;
+        for ((path, file), (expected, held)) in self.put.iter().zip(held) {
             let item = compared(path, &expected, held.as_ref(), level, file.secret, bench);
             if item.outcome != StepOutcome::Already {
                 observed.bytes += file.content.len();
@@ -49,6 +56,9 @@ impl StepKind for FilesStep {
                 });
             }
             observed.items.push(item);
+        }
+        for put in &self.trees {
+            differ.extend(tree::observe(files, put, level, &mut observed, bench.op)?);
         }
         observed.why = match differ.as_slice() {
             [] => "every file is what it should be".to_owned(),
@@ -66,43 +76,62 @@ impl StepKind for FilesStep {
         bench: &mut Bench<'_, '_>,
     ) -> Result<Effect> {
         let files = driver.files().ok_or_else(|| lacking(Capability::Files))?;
+        let is_so =
+            |path: &str| observed.items.iter().any(|item| item.path == *path && item.outcome == StepOutcome::Already);
+        let plain = self.put.iter().filter(|(path, _)| !is_so(path));
+        let plain = plain.map(|(path, file)| (path.clone(), &file.content, Marks::default()));
+        let work = tree::Work::of(&self.trees, observed);
+        work.make_folders(files, bench.op)?;
+        let all: Vec<_> = plain.chain(work.files).collect();
+        let puts: Vec<Put<'_>> =
+            all.iter().map(|(path, content, marks)| Put { path, content: content.as_ref(), marks: *marks }).collect();
         let mut effect = Effect::default();
-        let mut done = 0;
-        for (path, file) in &self.put {
-            if observed.items.iter().any(|item| item.path == *path && item.outcome == StepOutcome::Already) {
-                continue;
-            }
+        if !puts.is_empty() {
             bench.op.check()?;
-            let progress = &mut *bench.op.progress;
-            let total = observed.bytes;
-            let mut shifted = |at: Progress| progress(Progress { bytes: done + at.bytes, total });
-            let mut op = Op {
-                clock: bench.op.clock,
-                cancel: bench.op.cancel,
-                deadline: bench.op.deadline,
-                progress: &mut shifted,
-                retries: 0,
-            };
-            let written = files.write(path, file.content.as_ref(), &mut op);
-            let retries = op.retries;
-            bench.op.retries += retries;
-            effect.sent += written.map_err(|error| error.while_doing(format!("writing {path}")))?.sent;
-            done += file.content.len();
+            effect.sent += files.write_many(&puts, bench.op)?.sent;
         }
+        tree::mark(files, &work.marks, bench.op)?;
         Ok(effect)
     }
 }
 
-/// What the unit computes over what it stored, and what that should be.
-fn unit_digest(files: &mut dyn Files, path: &str, file: &Payload, op: &mut Op<'_>) -> Result<(Digest, Option<Digest>)> {
-    let algorithm = files.algorithms().first().copied().ok_or_else(|| {
+/// What a file should have as its digest, and what it has.
+type Found = (Digest, Option<Digest>);
+
+impl FilesStep {
+    fn held(&self, files: &mut dyn Files, level: Level, op: &mut Op<'_>) -> Result<Vec<Found>> {
+        match level {
+            Level::Readback => self
+                .put
+                .iter()
+                .map(|(path, file)| Ok((file.sha256.clone(), read_back(files, path, file, op)?)))
+                .collect(),
+            Level::Digest | Level::Booted if self.put.is_empty() => Ok(Vec::new()),
+            Level::Digest | Level::Booted => {
+                let algorithm = algorithm(files)?;
+                let paths: Vec<&str> = self.put.iter().map(|(path, _)| path.as_str()).collect();
+                let held = files.digests(&paths, algorithm, op)?;
+                let expected = self.put.iter().map(|(_, file)| expected(file, algorithm));
+                expected.zip(held).map(|(expected, held)| Ok((expected?, held))).collect()
+            }
+            // Nothing can be observed: what the unit holds is unknown, so it is written again.
+            Level::Link => Ok(self.put.iter().map(|(_, file)| (file.sha256.clone(), None)).collect()),
+        }
+    }
+}
+
+/// In what the unit computes digests over what it stored.
+fn algorithm(files: &dyn Files) -> Result<Algorithm> {
+    files.algorithms().first().copied().ok_or_else(|| {
         Error::new(Kind::Unsupported, "the unit computes no digests").next("ask for `verify: readback` in the profile")
-    })?;
-    let expected = match algorithm {
+    })
+}
+
+fn expected(file: &Payload, algorithm: Algorithm) -> Result<Digest> {
+    Ok(match algorithm {
         Algorithm::Crc32 => Digest::crc32(&file.content.to_vec().map_err(unreadable)?),
         Algorithm::Sha256 | Algorithm::HmacSha256 => file.sha256.clone(),
-    };
-    Ok((expected, files.digest(path, algorithm, None, op)?))
+    })
 }
 
 /// The digest of what is read back; of a file of another length, of as much of it as settles the matter.

@@ -1,0 +1,132 @@
+//! Folders with all that is in them: only what differs is written.
+
+use super::droid::{self, Droid, Shared};
+use super::*;
+use crate::device::Marks;
+use crate::digest::Digest;
+use crate::profile::model::{Leaf, PutTree};
+
+fn unit() -> Shared {
+    let mut droid = Droid::default();
+    droid.folders.insert("/sdcard".to_owned(), Marks::default());
+    Arc::new(Mutex::new(droid))
+}
+
+const MARKS: Marks = Marks { mode: Some(0o640), modified: Some(1_700_000_000) };
+
+fn leaf(path: &str, bytes: Option<&[u8]>, marks: Marks) -> Leaf {
+    Leaf { path: path.to_owned(), file: bytes.map(|bytes| Payload::new(bytes.to_vec(), false)), marks }
+}
+
+fn tree(marks: Marks) -> Vec<Leaf> {
+    let folder = Marks { modified: None, ..marks };
+    let mut leaves = vec![
+        leaf("a.txt", Some(b"one"), marks),
+        leaf("empty", None, folder),
+        leaf("sub", None, folder),
+        leaf("sub/none", Some(b""), marks),
+    ];
+    leaves.extend((0..40).map(|n| leaf(&format!("sub/{n}"), Some(format!("file {n}").as_bytes()), marks)));
+    leaves
+}
+
+fn put(leaves: Vec<Leaf>, verify: Level) -> Vec<Step> {
+    let trees = vec![PutTree { root: "/sdcard/media".to_owned(), leaves: Arc::new(leaves) }];
+    vec![Step::plain("tree", Body::Files(FilesStep { put: Vec::new(), trees }), verify)]
+}
+
+#[test]
+fn a_tree_is_put_and_then_left_alone() {
+    for (level, marks) in [(Level::Digest, MARKS), (Level::Readback, Marks::default())] {
+        let unit = unit();
+        let first = droid::run(&unit, put(tree(marks), level));
+        assert_eq!((first.outcome, first.level), (Outcome::Pass, Some(level)), "{:?}", first.error);
+        let items: Vec<_> = first.steps[0].items.iter().map(|item| (item.path.as_str(), item.outcome)).collect();
+        assert_eq!(items, [("/sdcard/media", StepOutcome::Done)], "one item, however many files");
+        {
+            let unit = unit.lock().unwrap();
+            assert_eq!((unit.files.len(), unit.writes.len()), (42, 42));
+            assert!(unit.folders.contains_key("/sdcard/media/empty"));
+            if marks != Marks::default() {
+                assert!(unit.files.values().all(|(_, held)| *held == marks));
+                assert_eq!(unit.folders["/sdcard/media/sub"].mode, marks.mode);
+            }
+        }
+        let again = droid::run(&unit, put(tree(marks), level));
+        assert_eq!((again.steps[0].outcome, again.steps[0].sent), (StepOutcome::Already, 0), "{:?}", again.error);
+        assert_eq!(unit.lock().unwrap().writes.len(), 42);
+    }
+}
+
+#[test]
+fn only_what_differs_is_written_and_what_is_marked_wrongly_only_marked() {
+    let unit = unit();
+    droid::run(&unit, put(tree(MARKS), Level::Digest));
+    {
+        let mut unit = unit.lock().unwrap();
+        unit.writes.clear();
+        unit.digests_asked = 0;
+        unit.files.get_mut("/sdcard/media/a.txt").unwrap().0 = b"two".to_vec();
+        unit.files.get_mut("/sdcard/media/sub/7").unwrap().0.push(b'!');
+        unit.files.remove("/sdcard/media/sub/8");
+        unit.files.get_mut("/sdcard/media/sub/9").unwrap().1.mode = Some(0o600);
+        unit.folders.remove("/sdcard/media/empty");
+        unit.files.insert("/sdcard/media/stranger".to_owned(), (b"?".to_vec(), MARKS));
+    }
+    let report = droid::run(&unit, put(tree(MARKS), Level::Digest));
+    assert_eq!(report.outcome, Outcome::Pass, "{:?}", report.error);
+    assert_eq!(report.steps[0].sent, 3 + 6 + 6);
+    let unit = unit.lock().unwrap();
+    assert_eq!(unit.writes, ["/sdcard/media/a.txt", "/sdcard/media/sub/7", "/sdcard/media/sub/8"]);
+    assert_eq!(unit.files["/sdcard/media/sub/9"].1, MARKS);
+    assert!(unit.folders.contains_key("/sdcard/media/empty") && unit.files.contains_key("/sdcard/media/stranger"));
+    assert_eq!(unit.digests_asked, 40 + 42, "what is missing or of another length is not hashed");
+}
+
+#[test]
+fn a_file_that_loses_a_byte_fails_and_is_named() {
+    let unit = unit();
+    unit.lock().unwrap().loses_byte = true;
+    let report = droid::run(&unit, put(tree(MARKS), Level::Digest));
+    let error = report.error.unwrap();
+    assert_eq!((report.outcome, error.kind), (Outcome::Fail, Kind::Mismatch));
+    let expected = Digest::sha256(b"one").to_string();
+    assert!(
+        error.causes.iter().any(|cause| cause.contains("a.txt") && cause.contains(&expected)),
+        "{:?}",
+        error.causes
+    );
+    assert_eq!(report.steps[0].items.len(), 21, "twenty of forty, and the whole");
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let unit = unit();
+    {
+        let mut unit = unit.lock().unwrap();
+        unit.folders.insert("/sdcard/media".to_owned(), Marks::default());
+        unit.links.push("/sdcard/media/sub".to_owned());
+    }
+    let report = droid::run(&unit, put(tree(MARKS), Level::Digest));
+    let error = report.error.unwrap();
+    assert_eq!((error.kind, unit.lock().unwrap().writes.len()), (Kind::Refused, 0));
+    assert!(error.causes.iter().any(|cause| cause.contains("it is a symbolic link")), "{:?}", error.causes);
+}
+
+#[test]
+fn cut_at_every_question_a_tree_is_finished_by_the_next_run() {
+    let steps = || put(tree(MARKS).into_iter().take(8).collect(), Level::Digest);
+    for at in 0.. {
+        let unit = unit();
+        unit.lock().unwrap().breaks_after = Some(at);
+        let report = droid::run(&unit, steps());
+        unit.lock().unwrap().breaks_after = None;
+        if report.outcome == Outcome::Pass {
+            assert!(at > 15, "only {at} questions were asked");
+            break;
+        }
+        assert_eq!((report.outcome, report.error.unwrap().kind), (Outcome::Error, Kind::Gone), "question {at}");
+        assert_eq!(droid::run(&unit, steps()).outcome, Outcome::Pass, "question {at}");
+        assert_eq!(unit.lock().unwrap().files["/sdcard/media/sub/0"], (b"file 0".to_vec(), MARKS));
+    }
+}
