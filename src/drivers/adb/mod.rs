@@ -10,22 +10,28 @@ use std::sync::Arc;
 use super::{Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Capability, Console, Driver, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks, Unit, Via,
+    Capability, Console, Driver, Files, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
 use crate::link::{Link, usb};
 
+mod compress;
 mod console;
 mod failure;
+mod files;
 mod open;
 mod options;
+mod path;
 mod power;
+mod push;
 #[allow(dead_code, reason = "files, apps and settings are the next to use it")]
 mod shell;
 #[allow(dead_code, reason = "files, apps and settings are the next to use it")]
 mod survey;
+mod sync;
 #[cfg(test)]
 mod tests;
+mod trees;
 mod wire;
 
 use options::AdbOptions;
@@ -43,13 +49,23 @@ const MODES: &[ModeSpec] = &[
     ModeSpec {
         mode: Mode::Application,
         driver: NAME,
-        offers: &[Offer::new(Capability::Console, &[]), Offer::new(Capability::Power, &[])],
+        offers: &[
+            Offer::new(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
+            Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Console, &[]),
+            Offer::new(Capability::Power, &[]),
+        ],
         reaches: &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery],
     },
     ModeSpec {
         mode: Mode::Recovery,
         driver: NAME,
-        offers: &[Offer::new(Capability::Console, &[]), Offer::new(Capability::Power, &[])],
+        offers: &[
+            Offer::new(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
+            Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Console, &[]),
+            Offer::new(Capability::Power, &[]),
+        ],
         reaches: &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery],
     },
 ];
@@ -87,7 +103,7 @@ impl OverStream for Adb {
     fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
         let wire = Wire::over_stream(link, &options, op)?;
-        Ok(Box::new(open::open(wire, None, op)?))
+        Ok(Box::new(open::open(wire, None, &options, op)?))
     }
 }
 
@@ -102,21 +118,27 @@ impl OverUsb for Adb {
         let options = AdbOptions::parse(options)?;
         let serial = device.about().serial.clone();
         let wire = Wire::over_usb(device, &options, op)?;
-        Ok(Box::new(open::open(wire, serial.as_deref(), op)?))
+        Ok(Box::new(open::open(wire, serial.as_deref(), &options, op)?))
     }
 }
 
 /// A unit that speaks ADB, in one of its modes.
 struct AdbDriver {
     wire: Wire,
-    #[allow(dead_code, reason = "files, apps and settings are the next to use it")]
     survey: Survey,
     unit: Unit,
+    compression: compress::Choice,
+    /// The stream that moves files, while it is of use.
+    sync: Option<sync::Sync>,
 }
 
 impl Driver for AdbDriver {
     fn unit(&self) -> &Unit {
         &self.unit
+    }
+
+    fn files(&mut self) -> Option<&mut dyn Files> {
+        if self.unit.can(Capability::Files) { Some(self) } else { None }
     }
 
     fn console(&mut self) -> Option<&mut dyn Console> {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use protocols::adb::message::{SystemKind, feature};
 use protocols::adb::session::WINDOW;
 
+use super::options::AdbOptions;
 use super::survey::Survey;
 use super::wire::Wire;
 use super::{AdbDriver, NAME};
-use crate::device::{Capability, Mode, Offer, Op, SlotState, Unit, UnitText};
+use crate::device::{Capability, Level, Mode, Offer, Op, SlotState, Unit, UnitText};
 use crate::error::Result;
 
 /// How long Android may take from its daemon's start to its own.
@@ -18,7 +19,7 @@ const BOOTS_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Opens the unit at the other end. `shown` is the serial number that it shows on USB.
-pub(super) fn open(mut wire: Wire, shown: Option<&str>, op: &mut Op<'_>) -> Result<AdbDriver> {
+pub(super) fn open(mut wire: Wire, shown: Option<&str>, options: &AdbOptions, op: &mut Op<'_>) -> Result<AdbDriver> {
     let mode = match wire.banner().system {
         SystemKind::Recovery | SystemKind::Sideload | SystemKind::Rescue => Mode::Recovery,
         _ => Mode::Application,
@@ -52,7 +53,7 @@ pub(super) fn open(mut wire: Wire, shown: Option<&str>, op: &mut Op<'_>) -> Resu
         ahead: BTreeMap::new(),
         limits,
     };
-    Ok(AdbDriver { wire, survey, unit })
+    Ok(AdbDriver { wire, survey, unit, compression: options.compress, sync: None })
 }
 
 /// Android sets the one long before the other.
@@ -82,6 +83,12 @@ fn firmware(survey: &Survey) -> Vec<SlotState> {
 fn offers(survey: &Survey) -> Vec<Offer> {
     let mut offers = Vec::new();
     if survey.shell {
+        // Whatever has a shell moves files: both are the daemon's own.
+        let mut levels = vec![Level::Link];
+        levels.extend((survey.tells_exit_codes && survey.has("sha256sum")).then_some(Level::Digest));
+        levels.push(Level::Readback);
+        offers.push(Offer::new(Capability::Files, &[]).at(levels));
+        offers.push(Offer::new(Capability::Backup, &[]));
         offers.push(Offer::new(Capability::Console, &[]));
     }
     offers.push(Offer::new(Capability::Power, &[]));

@@ -153,7 +153,11 @@ impl Wire {
         done
     }
 
-    fn open(&mut self, service: &[u8], op: &mut Op<'_>) -> Result<StreamId> {
+    /// Opens a stream, which has to be closed.
+    ///
+    /// # Errors
+    /// Link errors; `unsupported` when the unit does not have the service.
+    pub(super) fn open(&mut self, service: &[u8], op: &mut Op<'_>) -> Result<StreamId> {
         op.check()?;
         let stream = self.connection.open(service).map_err(|failure| failed(failure, &self.link.address))?;
         self.streams.insert(stream, Inbox::default());
@@ -179,7 +183,8 @@ impl Wire {
         }
     }
 
-    fn close(&mut self, stream: StreamId, op: &mut Op<'_>) {
+    /// Closes a stream: what comes on it from now on is dropped.
+    pub(super) fn close(&mut self, stream: StreamId, op: &mut Op<'_>) {
         self.streams.remove(&stream);
         self.connection.close(stream);
         // That the link is gone shows at whatever is done next.
@@ -214,6 +219,9 @@ impl Wire {
     /// What came on the stream, waiting up to `within` for it.
     pub(super) fn receive(&mut self, stream: StreamId, within: Duration, op: &mut Op<'_>) -> Result<Received> {
         let until = op.clock.now() + within;
+        if within.is_zero() {
+            self.wait(within, op)?;
+        }
         loop {
             self.work(op)?;
             let Some(inbox) = self.streams.get_mut(&stream) else { return Ok(Received::Closed) };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocols::adb::message::shell::{self, Kind as Part};
+use protocols::adb::message::sync::{Request, RequestPart, Requests};
 use protocols::adb::wire::{Command, Deframer, Header, MAX_PAYLOAD, Packet, Version};
 use protocols::time::Moment;
 
@@ -24,12 +25,23 @@ impl Reply {
 }
 
 type Service = Box<dyn FnMut(&[u8]) -> Reply + Send>;
+type Files = Box<dyn FnMut(Asked) -> Vec<u8> + Send>;
+
+/// What was asked on the stream `sync:`.
+pub(super) enum Asked {
+    Request(Request),
+    /// A file came whole: its path and data.
+    Sent(String, Vec<u8>),
+}
 
 /// The script.
 pub(super) struct Daemon {
     deframer: Deframer,
     banner: String,
     services: Vec<(String, Service)>,
+    files: Option<Files>,
+    /// Streams `sync:`, with what was read of them and the file that is being sent.
+    syncs: BTreeMap<u32, (Requests, String, Vec<u8>)>,
     opened: Vec<String>,
     /// Our number of a stream to the host's, and what waits for the host's acknowledgement.
     streams: BTreeMap<u32, u32>,
@@ -46,6 +58,8 @@ impl Daemon {
             deframer: Deframer::new(MAX_PAYLOAD, Version::CHECKSUM),
             banner: banner.to_owned(),
             services: Vec::new(),
+            files: None,
+            syncs: BTreeMap::new(),
             opened: Vec::new(),
             streams: BTreeMap::new(),
             last: 0,
@@ -86,6 +100,12 @@ impl Daemon {
         self
     }
 
+    /// What is answered on the stream `sync:`, as bytes.
+    pub(super) fn files(mut self, files: impl FnMut(Asked) -> Vec<u8> + Send + 'static) -> Daemon {
+        self.files = Some(Box::new(files));
+        self
+    }
+
     pub(super) fn open_streams(&self) -> usize {
         self.streams.len()
     }
@@ -116,6 +136,13 @@ impl Daemon {
             Command::OPEN => {
                 let name = String::from_utf8_lossy(packet.payload.strip_suffix(b"\0").unwrap()).into_owned();
                 self.opened.push(name.clone());
+                if name == "sync:" && self.files.is_some() {
+                    self.last += 1;
+                    self.streams.insert(self.last, packet.arg0);
+                    self.syncs.insert(self.last, Default::default());
+                    let window = if packet.arg1 > 0 { (32_u32 << 20).to_le_bytes().to_vec() } else { Vec::new() };
+                    return self.send(Command::OKAY, self.last, packet.arg0, &window);
+                }
                 let found = self.services.iter_mut().find(|(service, _)| name.starts_with(service.as_str()));
                 let Some((_, service)) = found else { return self.send(Command::CLSE, 0, packet.arg0, &[]) };
                 let Reply(reply) = service(&packet.payload);
@@ -130,10 +157,39 @@ impl Daemon {
                 }
                 self.send(Command::CLSE, ours, theirs, &[]);
             }
+            Command::WRTE => self.on_sync(packet),
             Command::CLSE => {
                 self.streams.remove(&packet.arg1);
+                self.syncs.remove(&packet.arg1);
             }
             _ => {}
+        }
+    }
+}
+
+impl Daemon {
+    fn on_sync(&mut self, packet: &Packet) {
+        let (Some((reader, path, data)), Some(files)) = (self.syncs.get_mut(&packet.arg1), self.files.as_mut()) else {
+            return;
+        };
+        let (mut rest, mut reply) = (packet.payload.as_slice(), Vec::new());
+        while let Some(part) = reader.next(&mut rest).expect("the driver keeps to the protocol") {
+            match part {
+                RequestPart::Request(request) => {
+                    if let Request::Send { path: sent, .. } = &request {
+                        *path = String::from_utf8(sent.clone()).expect("a path");
+                    }
+                    reply.extend(files(Asked::Request(request)));
+                }
+                RequestPart::Data(bytes) => data.extend_from_slice(bytes),
+                RequestPart::Done(_) => reply.extend(files(Asked::Sent(std::mem::take(path), std::mem::take(data)))),
+            }
+        }
+        let acknowledged = (packet.payload.len() as u32).to_le_bytes();
+        let windowed = self.banner.contains("delayed_ack");
+        self.send(Command::OKAY, packet.arg1, packet.arg0, if windowed { &acknowledged } else { &[] });
+        for reply in reply.chunks(MAX_PAYLOAD as usize) {
+            self.send(Command::WRTE, packet.arg1, packet.arg0, reply);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The driver against a daemon in memory that follows a script.
 
 mod daemon;
+mod files;
 
 use std::sync::{Arc, Mutex};
 
