@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 mod adb;
 mod dfu;
+mod fastboot;
 mod smp;
 
 use crate::clock::Clock;
@@ -56,6 +57,11 @@ pub trait OverStream {
     /// # Errors
     /// Link errors; `timed-out` when nothing answers; `invalid` for an unknown option.
     fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
+
+    /// Whether its units hang on serial ports too; else a serial port is asked only when this protocol is named.
+    fn over_serial(&self) -> bool {
+        true
+    }
 }
 
 /// A protocol that is spoken to a USB device as such.
@@ -76,5 +82,5 @@ pub trait OverUsb {
 /// Every protocol that Hardwire drives.
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Protocol] {
-    &[&smp::Smp, &dfu::Dfu, &adb::Adb]
+    &[&smp::Smp, &dfu::Dfu, &adb::Adb, &fastboot::Fastboot]
 }

@@ -105,6 +105,10 @@ impl OverStream for Adb {
         let wire = Wire::over_stream(link, &options, op)?;
         Ok(Box::new(open::open(wire, None, &options, op)?))
     }
+
+    fn over_serial(&self) -> bool {
+        false
+    }
 }
 
 impl OverUsb for Adb {

@@ -195,7 +195,7 @@ impl PortBay {
             match self.speak(protocol, &there.address, op) {
                 Ok(driver) => return Ok(driver),
                 // Not its language, perhaps: the next protocol may be understood.
-                Err(error) if is_foreign(error.kind(), hangs_up) && !op.cancel.is_asked() => {
+                Err(error) if is_foreign(error.kind(), hangs_up) && !error.is_absent() && !op.cancel.is_asked() => {
                     tracing::debug!(protocol = protocol.name(), %error, "no answer");
                     silent.push((protocol.name(), error));
                 }
@@ -215,7 +215,8 @@ impl PortBay {
         let shown = there.driver.filter(|driver| may(driver));
         let is_spoken = |protocol: &dyn Protocol| match there.address {
             Address::Usb(_) => protocol.over_usb().is_some(),
-            _ => protocol.over_stream().is_some(),
+            Address::Tty(_) => protocol.over_stream().is_some_and(|over| forced.is_some() || over.over_serial()),
+            Address::Tcp { .. } => protocol.over_stream().is_some(),
         };
         let is_awaited =
             |protocol: &dyn Protocol| to.is_some_and(|to| protocol.modes().iter().any(|spec| to.contains(&spec.mode)));

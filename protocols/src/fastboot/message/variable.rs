@@ -14,6 +14,7 @@ const WITH_ARGUMENT: &[&str] = &[
     "slot-unbootable",
     "slot-retry-count",
     "slot-suffix",
+    "rollback-index",
 ];
 
 /// One line of `getvar all`.

@@ -1,0 +1,126 @@
+//! Firmware in partitions: written by pieces, erased, read out where the unit lets it.
+
+use std::io::Write;
+
+use protocols::fastboot::message::Command;
+use protocols::fastboot::session::Exchange;
+
+use super::exchange::Payload;
+use super::image::Artifact;
+use super::{FastbootDriver, refusal, send};
+use crate::device::{Activate, Content, Firmware, ImageIdentity, Op, Progress, SlotState, Tells, Upload, Written};
+use crate::error::{Error, Kind, Result};
+
+impl Firmware for FastbootDriver {
+    fn tells(&self) -> Tells {
+        Tells::Nothing
+    }
+
+    fn identify(&self, slot: &str, content: &dyn Content) -> Result<ImageIdentity> {
+        self.artifact(slot, content)?.identity(content)
+    }
+
+    fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
+        Ok(self.survey.partitions.states())
+    }
+
+    fn writable(&self) -> Vec<String> {
+        self.survey.partitions.names()
+    }
+
+    fn takes(&self, slot: &str) -> bool {
+        self.survey.partitions.resolve(slot).is_ok()
+    }
+
+    fn erases(&self, slot: &str) -> bool {
+        self.takes(slot)
+    }
+
+    fn usual(&self) -> Option<String> {
+        None
+    }
+
+    fn room(&self, slot: &str) -> Option<u64> {
+        self.survey.partitions.room(slot)
+    }
+
+    fn activations(&self) -> &[Activate] {
+        &[Activate::None, Activate::Confirm]
+    }
+
+    fn upload(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload> {
+        let artifact = self.artifact(slot, content)?;
+        let partition = self.survey.partitions.resolve(slot)?;
+        let sent = send::flash(&mut self.wire, &partition, artifact, content, self.survey.download, op)
+            .map_err(|error| error.while_doing(format!("writing partition {partition}")))?;
+        Ok(Upload { written: Written { sent, resumed_at: 0 }, matched: None, left: None })
+    }
+
+    fn read(&mut self, slot: &str, into: &mut dyn Write, op: &mut Op<'_>) -> Result<Option<u64>> {
+        let partition = self.survey.partitions.resolve(slot)?;
+        let (Some(most), Some(size)) = (self.survey.fetch, self.survey.partitions.room(slot)) else { return Ok(None) };
+        let mut taken = Taken { into, bytes: 0, total: size };
+        while taken.bytes < size {
+            op.check()?;
+            let part = (taken.bytes, (size - taken.bytes).min(most));
+            let command = Command::Fetch { partition: partition.clone(), part: Some(part) };
+            let exchange = Exchange::upload(&command, most).map_err(|error| refusal::unsendable(&command, error))?;
+            let doing = |error: Error| error.while_doing(format!("reading partition {partition}"));
+            self.wire.drive(exchange, &mut taken, op).map_err(refusal::error).map_err(doing)?;
+        }
+        Ok(Some(taken.bytes))
+    }
+
+    fn activate(&mut self, _: &str, how: Activate, _: &mut Op<'_>) -> Result<()> {
+        match how {
+            // What a partition holds is what is started from it.
+            Activate::None | Activate::Confirm => Ok(()),
+            Activate::Test => {
+                let sentence = "a phone cannot run an image on trial; its slots do that";
+                Err(Error::new(Kind::Unsupported, sentence).next("write the other slot, and make it active"))
+            }
+        }
+    }
+
+    fn erase(&mut self, slot: &str, op: &mut Op<'_>) -> Result<()> {
+        let partition = self.survey.partitions.resolve(slot)?;
+        let doing = format!("erasing partition {partition}");
+        self.wire.require(&Command::Erase(partition), op).map(drop).map_err(|error| error.while_doing(doing))
+    }
+}
+
+impl FastbootDriver {
+    /// What the file is, once it is known to fit.
+    fn artifact(&self, slot: &str, content: &dyn Content) -> Result<Artifact> {
+        let partition = self.survey.partitions.resolve(slot)?;
+        let artifact = Artifact::read(content)?;
+        let covers = artifact.covers(content);
+        if let Some(room) = self.survey.partitions.room(slot).filter(|room| covers > *room) {
+            let sentence = format!("the image covers {covers} bytes and partition {partition} holds {room}");
+            return Err(Error::new(Kind::Invalid, sentence)
+                .next("use an image that fits; in mode fastbootd a logical partition can be resized"));
+        }
+        artifact.check_rollback(content, &self.survey.variables)?;
+        Ok(artifact)
+    }
+}
+
+/// What was read.
+struct Taken<'a> {
+    into: &'a mut dyn Write,
+    bytes: u64,
+    total: u64,
+}
+
+impl Payload for Taken<'_> {
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.into
+            .write_all(bytes)
+            .map_err(|cause| Error::new(Kind::Storage, "what was read cannot be kept").because(cause))
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(Progress { bytes: self.bytes, total: self.total })
+    }
+}

@@ -1,0 +1,93 @@
+//! Asking a unit what it is. Nothing on it is changed by that.
+
+use std::collections::BTreeMap;
+
+use protocols::fastboot::message::{Command, Variables, size, yes_no};
+
+use super::exchange::{Ended, Wire};
+use super::options::FastbootOptions;
+use super::partitions::Partitions;
+use super::{FastbootDriver, MODES, NAME, refusal};
+use crate::device::{Capability, Mode, Op, Unit, UnitText};
+use crate::error::Result;
+
+/// What is asked one by one when `getvar all` leaves it out.
+const WANTED: &[&str] = &[
+    "product",
+    "serialno",
+    "is-userspace",
+    "max-download-size",
+    "current-slot",
+    "unlocked",
+    "secure",
+    "hw-revision",
+    "version-bootloader",
+];
+/// What a unit takes that does not say: it judges for itself.
+const UNSAID: u64 = 512 << 20;
+
+/// What a unit said of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Survey {
+    pub variables: Variables,
+    pub partitions: Partitions,
+    /// Most bytes of a download.
+    pub download: u64,
+    /// Most bytes of one `fetch`, where the unit lets itself be read.
+    pub fetch: Option<u64>,
+}
+
+/// Opens the unit at the end of `wire`; `serial` is what its USB descriptor shows.
+pub(super) fn open(
+    mut wire: Wire,
+    serial: Option<&str>,
+    options: &FastbootOptions,
+    op: &mut Op<'_>,
+) -> Result<FastbootDriver> {
+    let variables = variables(&mut wire, op)?;
+    let userspace = variables.get("is-userspace").and_then(yes_no) == Some(true);
+    let mode = if userspace { Mode::Fastbootd } else { Mode::Bootloader };
+    let said = variables.get("max-download-size").and_then(size).filter(|size| *size > 0);
+    let download = said.unwrap_or(UNSAID).min(options.download.unwrap_or(u64::MAX)).min(u32::MAX.into());
+    let fetch = variables.get("max-fetch-size").and_then(size).filter(|size| *size > 0);
+    let survey = Survey { partitions: Partitions::of(&variables), variables, download, fetch };
+    let text = |name: &str| survey.variables.get(name).map(UnitText::new);
+    let spec = MODES.iter().find(|spec| spec.mode == mode);
+    let mut offers = spec.map_or_else(Vec::new, |spec| spec.offers.to_vec());
+    offers.retain(|offer| offer.capability != Capability::Backup || survey.fetch.is_some());
+    let unit = Unit {
+        driver: NAME,
+        mode,
+        serial: text("serialno").or_else(|| serial.map(UnitText::new)),
+        hwid: None,
+        model: text("product"),
+        hardware: text("hw-revision"),
+        firmware: survey.partitions.states(),
+        offers,
+        ahead: BTreeMap::new(),
+        limits: BTreeMap::from([("max_download_size", survey.download)]),
+    };
+    Ok(FastbootDriver { wire, survey, unit })
+}
+
+/// All variables that the unit tells.
+pub(super) fn variables(wire: &mut Wire, op: &mut Op<'_>) -> Result<Variables> {
+    let all = Command::GetVar("all".to_owned());
+    let mut variables = match wire.ask(&all, op) {
+        Ok(reply) => reply.lines.iter().map(|line| line.text().text.as_str()).collect(),
+        // Some know no `all`.
+        Err(Ended::Failed(failure)) if refusal::is_refusal(&failure) => Variables::default(),
+        Err(ended) => return Err(refusal::error(ended)),
+    };
+    for name in WANTED {
+        if variables.get(name).is_some() {
+            continue;
+        }
+        match wire.ask(&Command::GetVar((*name).to_owned()), op) {
+            Ok(reply) => variables.set(name, &reply.text.text),
+            Err(Ended::Failed(failure)) if refusal::is_refusal(&failure) => {}
+            Err(ended) => return Err(refusal::error(ended)),
+        }
+    }
+    Ok(variables)
+}
