@@ -34,8 +34,8 @@ pub(super) struct Hall<'a> {
     queued: BTreeMap<BayId, usize>,
     taken: BTreeSet<BayId>,
     asked: Option<Asked>,
-    /// What each unit's last run came to; one that is not known is an entry of its own.
-    exits: BTreeMap<String, Exit>,
+    /// When each unit's last run began, and what it came to; one that is not known is an entry of its own.
+    exits: BTreeMap<String, (Timestamp, Exit)>,
     strangers: Vec<Exit>,
 }
 
@@ -99,7 +99,14 @@ impl<'a> Hall<'a> {
             }
         };
         match &worked.unit {
-            Some(unit) => _ = self.exits.insert(unit.clone(), exit),
+            Some(unit) => {
+                // A run that waits in vain for a unit which was put into another bay ends after the one there.
+                let began = worked.result.as_ref().map_or_else(|_| self.clock.wall(), |report| report.started);
+                let last = self.exits.entry(unit.clone()).or_insert((began, exit));
+                if began >= last.0 {
+                    *last = (began, exit);
+                }
+            }
             None => self.strangers.push(exit),
         }
     }
@@ -188,7 +195,7 @@ impl<'a> Hall<'a> {
         if tally.units() as u64 != tally.passed && tally.units() > 0 {
             self.voice.line(format_args!("  different units   {}", tally.units()));
         }
-        Exit::combine(self.exits.into_values().chain(self.strangers))
+        Exit::combine(self.exits.into_values().map(|(_, exit)| exit).chain(self.strangers))
     }
 }
 

@@ -7,6 +7,7 @@
 //! A unit that flaps stays in `settling`. While a run is on, its bay's departures and arrivals are the run's own affair;
 //! what they meant is judged when it has ended. So no bay ever has two runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use protocols::time::Moment;
@@ -21,11 +22,25 @@ pub(super) const SETTLE: Duration = Duration::from_millis(150);
 #[derive(Debug)]
 pub(super) enum State {
     Empty,
-    Settling { until: Moment, who: Option<String> },
-    Queued { turn: u64, who: Option<String> },
+    Settling {
+        until: Moment,
+        who: Option<String>,
+    },
+    Queued {
+        turn: u64,
+        who: Option<String>,
+    },
     Running(Running),
-    Done { who: Option<String>, leaving: Option<Moment>, ended: Moment },
-    Out { here: Option<Option<String>> },
+    Done {
+        who: Option<String>,
+        leaving: Option<Moment>,
+        ended: Moment,
+        /// When what is there is started again by itself.
+        again: Option<Moment>,
+    },
+    Out {
+        here: Option<Option<String>>,
+    },
 }
 
 #[derive(Debug)]
@@ -34,7 +49,37 @@ pub(super) struct Running {
     /// Whether anything is in the bay.
     pub(super) here: bool,
     pub(super) hold: Hold,
+    /// What shows itself in the bay now.
     pub(super) who: Option<String>,
+    /// What showed itself when it began.
+    pub(super) began: Option<String>,
+    /// Something came since the unit was told to leave.
+    came: bool,
+    /// Something left although the unit had come back already: a person's act.
+    pub(super) touched: bool,
+}
+
+impl Running {
+    pub(super) fn new(ticket: Ticket, who: Option<String>) -> Running {
+        let began = who.clone();
+        Running { ticket, here: true, hold: Hold::Held, who, began, came: false, touched: false }
+    }
+
+    /// Its unit was told to leave.
+    pub(super) fn away(&mut self) {
+        (self.hold, self.came) = (Hold::Away, false);
+    }
+
+    /// It has its unit again. That may be news before the watch tells of the arrival, and old when the unit left since.
+    pub(super) fn back(&mut self) {
+        self.here |= !self.came;
+        self.hold = Hold::Held;
+    }
+
+    /// Whether what is in the bay now shows itself as another one than the unit that it began with.
+    pub(super) fn is_swapped(&self) -> bool {
+        self.began.is_some() && self.who.is_some() && self.began != self.who
+    }
 }
 
 /// What a run has of its unit, as the watch sees it.
@@ -55,14 +100,49 @@ pub(super) struct Bay {
     pub(super) state: State,
     pub(super) last: Option<End>,
     pub(super) errors: u32,
-    /// Starts in a row of what came instead of a unit that was waited for.
-    pub(super) instead: u32,
+    pub(super) instead: Instead,
+}
+
+/// How often in a row what came instead of a unit that was waited for is started at once. It may be the same unit, which
+/// shows too little, or another serial number in every mode, or does not get where it is told to.
+const AT_ONCE: u32 = 3;
+/// The pause after that, doubled each time: nobody sees a cable that is pulled while its unit is away by itself, so a bay
+/// never gives up what is in it.
+const PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// Names that one unit may go by before it is one that shows a new one each time.
+const MAX_NAMES: usize = 8;
+
+/// Starts in a row of what came instead of a unit that was waited for.
+#[derive(Debug, Default)]
+pub(super) struct Instead {
+    times: u32,
+    /// What showed itself in the bay meanwhile.
+    names: BTreeSet<String>,
+}
+
+impl Instead {
+    /// How long to leave alone what is in the bay, after its run waited for its unit in vain; `None`: not at all.
+    pub(super) fn pause(&mut self, running: &Running) -> Option<Duration> {
+        // A name that was not shown here before is another unit's; and what a person did, a person wants.
+        let is_new = |name: &String| !self.names.contains(name) && self.names.len() < MAX_NAMES;
+        let is_other = running.is_swapped() && running.who.as_ref().is_some_and(is_new);
+        self.names.extend(running.began.iter().chain(&running.who).cloned());
+        if is_other || running.touched {
+            self.times = 0;
+        }
+        self.times = self.times.saturating_add(1);
+        let doubled = self.times.checked_sub(AT_ONCE + 1)?;
+        Some(PAUSE.saturating_mul(2_u32.saturating_pow(doubled)).min(LONGEST_PAUSE))
+    }
 }
 
 impl State {
     pub(super) fn deadline(&self) -> Option<Moment> {
         match self {
-            State::Settling { until, .. } | State::Done { leaving: Some(until), .. } => Some(*until),
+            State::Settling { until, .. }
+            | State::Done { leaving: Some(until), .. }
+            | State::Done { again: Some(until), .. } => Some(*until),
             _ => None,
         }
     }
@@ -86,7 +166,10 @@ impl Bay {
                 running.here = true;
                 running.who = who;
                 match running.hold {
-                    Hold::Away => return Some(running.ticket),
+                    Hold::Away => {
+                        running.came = true;
+                        return Some(running.ticket);
+                    }
                     Hold::Pulled => running.hold = Hold::Pushed,
                     Hold::Held | Hold::Pushed => {}
                 }
@@ -117,6 +200,7 @@ impl Bay {
                     running.hold = Hold::Pulled;
                     return Some(running.ticket);
                 }
+                running.touched |= running.came;
             }
             State::Done { leaving, .. } if passed => *leaving = leaving.or(Some(now + SETTLE)),
             State::Done { .. } => self.state = State::Empty,

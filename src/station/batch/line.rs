@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use protocols::time::Moment;
 
-use super::bay::{Bay, Hold, Running, SETTLE, State};
+use super::bay::{Bay, Hold, Instead, Running, SETTLE, State};
 use super::incident::{Action, Ending, Haste, Incident, Rules, Shown, Ticket};
 use super::tally::{End, Pulled, Tally};
 use crate::device::BayId;
@@ -16,10 +16,6 @@ use crate::run::report::Outcome;
 
 /// A run may know that its unit is gone before the watch does: for so long its end may yet turn out to be a pull.
 const HINDSIGHT: Duration = Duration::from_secs(2);
-
-/// How often in a row what came instead of a unit that was waited for is started by itself: it may be the same unit, which
-/// shows too little, or another serial number in every mode.
-const MAX_INSTEAD: u32 = 3;
 
 /// The line.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ pub struct Line {
 impl Line {
     /// A line of these bays, all empty; `before` passes of the batch are on record already.
     pub fn new(bays: impl IntoIterator<Item = BayId>, rules: Rules, before: u64) -> Line {
-        let bay = |id| (id, Bay { state: State::Empty, last: None, errors: 0, instead: 0 });
+        let bay = |id| (id, Bay { state: State::Empty, last: None, errors: 0, instead: Instead::default() });
         let tally = Tally::after(before);
         let mut line =
             Line { rules, bays: bays.into_iter().map(bay).collect(), tally, turns: 0, tickets: 0, ending: None };
@@ -115,12 +111,12 @@ impl Line {
             Incident::Left(id) => self.left(now, id, actions),
             Incident::Away(id, ticket) => {
                 if let Some(running) = self.bays.get_mut(&id).and_then(|bay| bay.run(ticket)) {
-                    running.hold = Hold::Away;
+                    running.away();
                 }
             }
             Incident::Back(id, ticket) => {
                 if let Some(running) = self.bays.get_mut(&id).and_then(|bay| bay.run(ticket)) {
-                    (running.hold, running.here) = (Hold::Held, true);
+                    running.back();
                     actions.push(Action::Readmit(id, ticket));
                 }
             }
@@ -154,17 +150,22 @@ impl Line {
 
     fn ended(&mut self, now: Moment, (id, ticket): (BayId, Ticket), end: End, actions: &mut Vec<Action>) {
         let Some(bay) = self.bays.get_mut(&id) else { return };
-        let Some(running) = bay.run(ticket) else { return };
-        let (here, hold, who) = (running.here, running.hold, running.who.take());
+        if bay.run(ticket).is_none() {
+            return;
+        }
+        let State::Running(running) = std::mem::replace(&mut bay.state, State::Empty) else { return };
+        let (here, hold) = (running.here, running.hold);
         let pulled = if matches!(hold, Hold::Pulled | Hold::Pushed) || !here { Pulled::Yes } else { Pulled::No };
-        // What is in the bay now is not what the run knew: it was pushed in after a pull, or came instead of a unit
-        // that was waited for.
-        let is_another = match end.kind {
-            Some(Kind::Gone) if hold == Hold::Pushed => true,
-            Some(Kind::Gone) => hold == Hold::Away && bay.instead < MAX_INSTEAD,
-            _ => false,
-        };
-        bay.instead = if is_another && hold != Hold::Pushed { bay.instead + 1 } else { 0 };
+        // It came instead of a unit that was waited for, or is that unit and did not get where it was told to.
+        let is_instead = hold == Hold::Away && end.kind == Some(Kind::Gone) && here;
+        let pause = if is_instead { bay.instead.pause(&running) } else { None };
+        if !is_instead {
+            bay.instead = Instead::default();
+        }
+        // Pushed in after a pull: whatever a pulled cable looked like to the run, or another unit after the verdict.
+        let is_pushed = hold == Hold::Pushed && (end.outcome == Outcome::Error || running.is_swapped());
+        let is_another = is_pushed || (is_instead && pause.is_none());
+        let who = running.who;
         self.tally.ended(&end, pulled);
         bay.errors = if end.outcome == Outcome::Error { bay.errors + 1 } else { 0 };
         let is_out = self.rules.quarantine_after.is_some_and(|limit| bay.errors >= limit);
@@ -172,7 +173,7 @@ impl Line {
             (true, ..) => State::Out { here: here.then_some(who) },
             (_, false, _) => State::Empty,
             (_, true, true) => State::Settling { until: now + SETTLE, who },
-            (_, true, false) => State::Done { who, leaving: None, ended: now },
+            (_, true, false) => State::Done { who, leaving: None, ended: now, again: pause.map(|pause| now + pause) },
         };
         bay.last = Some(end);
         if is_out {
@@ -187,6 +188,7 @@ impl Line {
             match &bay.state {
                 State::Settling { until, .. } if *until <= now => settled.push((*until, *id)),
                 State::Done { leaving: Some(until), .. } if *until <= now => bay.state = State::Empty,
+                State::Done { again: Some(until), .. } if *until <= now => settled.push((*until, *id)),
                 _ => {}
             }
         }
@@ -195,7 +197,10 @@ impl Line {
             self.turns += 1;
             let turn = self.turns;
             if let Some(bay) = self.bays.get_mut(&id) {
-                let who = if let State::Settling { who, .. } = &mut bay.state { who.take() } else { None };
+                let who = match &mut bay.state {
+                    State::Settling { who, .. } | State::Done { who, .. } => who.take(),
+                    _ => None,
+                };
                 bay.state = State::Queued { turn, who };
             }
         }
@@ -226,7 +231,7 @@ impl Line {
             self.tickets += 1;
             let ticket = Ticket(self.tickets);
             let who = if let State::Queued { who, .. } = &mut bay.state { who.take() } else { None };
-            bay.state = State::Running(Running { ticket, here: true, hold: Hold::Held, who });
+            bay.state = State::Running(Running::new(ticket, who));
             self.tally.started(now);
             actions.push(Action::Start(id, ticket));
         }

@@ -33,6 +33,10 @@ impl Bench {
         self.tell(Incident::Arrived(BayId(bay), None))
     }
 
+    fn push(&mut self, bay: u32, who: &str) -> Vec<Action> {
+        self.tell(Incident::Arrived(BayId(bay), Some(who.to_owned())))
+    }
+
     fn leave(&mut self, bay: u32) -> Vec<Action> {
         self.tell(Incident::Left(BayId(bay)))
     }
@@ -201,14 +205,118 @@ fn a_unit_that_came_instead_of_the_one_waited_for_is_run_for_itself() {
         let [Action::Start(_, next)] = bench.wait(SETTLE)[..] else { break };
         (ticket, starts) = (next, starts + 1);
     }
-    // A unit that is another one in every mode is not tried for ever.
-    assert_eq!((starts, bench.shown(1).contains("empty")), (4, false));
+    // What shows too little to be told from the one before is left alone for a while, and longer each time.
+    assert_eq!((starts, bench.shown(1).as_str()), (4, "error"));
+    for pause in [5, 10, 20, 40, 80, 160, 320, 600, 600] {
+        let pause = Duration::from_secs(pause);
+        assert_eq!((bench.wait(pause - SETTLE - Duration::from_millis(1)), bench.shown(1)), (vec![], "error".into()));
+        let [Action::Start(_, ticket)] = bench.wait(Duration::from_millis(1))[..] else {
+            panic!("not after {pause:?}")
+        };
+        bench.tell(Incident::Away(BayId(1), ticket));
+        bench.end(1, ticket, gone());
+        assert_eq!(bench.wait(SETTLE), []);
+    }
+    // So is a unit that is another one in every mode; one that is pulled is tried again.
+    for (names, more) in [(["A", "B"], 0), (["A", "B"], 2)] {
+        let mut bench = Bench::of(1, Rules::default());
+        let mut starts = 0;
+        bench.push(1, names[0]);
+        while let [Action::Start(_, ticket)] = bench.wait(SETTLE)[..] {
+            starts += 1;
+            assert!(starts < 20, "for ever");
+            bench.tell(Incident::Away(BayId(1), ticket));
+            bench.leave(1);
+            bench.push(1, names[starts % 2]);
+            // A person pulls what had come back, and pushes it in again.
+            if starts <= more {
+                bench.leave(1);
+                bench.push(1, names[starts % 2]);
+            }
+            bench.end(1, ticket, gone());
+        }
+        assert_eq!((starts, bench.shown(1).as_str()), (4 + more.saturating_sub(1), "error"));
+        bench.leave(1);
+        bench.start(1);
+    }
     // One that came back and does not answer is the same one.
     let mut bench = Bench::of(1, Rules::default());
     let ticket = bench.start(1);
     bench.tell(Incident::Away(BayId(1), ticket));
     bench.end(1, ticket, bad_cable());
     assert_eq!((bench.wait(SETTLE * 9), bench.shown(1)), (vec![], "error".into()));
+}
+
+#[test]
+fn units_of_other_names_are_started_however_many_are_swapped_in_a_row() {
+    let mut bench = Bench::of(1, Rules::default());
+    bench.push(1, "0");
+    for n in 1..7 {
+        let [Action::Start(_, ticket)] = bench.wait(SETTLE)[..] else { panic!("{n} was not started") };
+        bench.tell(Incident::Away(BayId(1), ticket));
+        bench.leave(1);
+        bench.push(1, &n.to_string());
+        bench.end(1, ticket, gone());
+    }
+    assert_eq!(bench.shown(1), "settling");
+}
+
+#[test]
+fn a_unit_that_stays_away_counts_for_nothing_when_it_is_pushed_in() {
+    let mut bench = Bench::of(1, Rules::default());
+    for _ in 0..9 {
+        let ticket = bench.start(1);
+        bench.tell(Incident::Away(BayId(1), ticket));
+        bench.leave(1);
+        bench.end(1, ticket, gone());
+        assert_eq!(bench.shown(1), "empty, last error");
+    }
+}
+
+#[test]
+fn a_unit_pulled_before_its_return_is_told_leaves_an_empty_bay() {
+    let mut bench = Bench::of(2, Rules::default());
+    let ticket = bench.start(1);
+    bench.tell(Incident::Away(BayId(1), ticket));
+    bench.leave(1);
+    bench.arrive(1);
+    bench.leave(1);
+    bench.tell(Incident::Back(BayId(1), ticket));
+    bench.end(1, ticket, gone());
+    assert_eq!((bench.shown(1).as_str(), bench.line.tally().operator), ("empty, last error", 1));
+    bench.start(1);
+    // A watch that is late tells of the arrival yet.
+    let ticket = bench.start(2);
+    bench.tell(Incident::Away(BayId(2), ticket));
+    bench.leave(2);
+    bench.tell(Incident::Back(BayId(2), ticket));
+    bench.pass(2, ticket);
+    assert_eq!(bench.shown(2), "pass");
+}
+
+#[test]
+fn what_was_pushed_in_after_a_pull_is_started_whatever_the_run_made_of_the_pull() {
+    let mut bench = Bench::of(1, Rules::default());
+    for end in [gone(), bad_cable()] {
+        bench.push(1, "A");
+        let [Action::Start(_, ticket)] = bench.wait(SETTLE)[..] else { panic!("not started") };
+        bench.leave(1);
+        bench.push(1, "A");
+        bench.end(1, ticket, end);
+        let [Action::Start(_, ticket)] = bench.wait(SETTLE)[..] else { panic!("not started again") };
+        bench.leave(1);
+        bench.end(1, ticket, gone());
+    }
+    // One that was pushed in again as its run passed is the one that passed; another one is not.
+    for (next, shown) in [("A", "pass"), ("B", "settling")] {
+        let mut bench = Bench::of(1, Rules::default());
+        bench.push(1, "A");
+        let [Action::Start(_, ticket)] = bench.wait(SETTLE)[..] else { panic!("not started") };
+        bench.leave(1);
+        bench.push(1, next);
+        bench.pass(1, ticket);
+        assert_eq!(bench.shown(1), shown);
+    }
 }
 
 #[test]
