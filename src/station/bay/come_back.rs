@@ -13,13 +13,16 @@ use crate::error::{Error, Kind, Result};
 /// no longer than the kernel itself waits for a new connection to settle, so that nothing comes and goes unseen.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long what came back may be closed to us: udev's rules come after the node, and late on a busy machine.
+const RULES_COME: Duration = Duration::from_secs(4);
+
 impl PortBay {
     pub(super) fn come_back(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
         let until = op.clock.now() + departure.within;
         let until = op.deadline.map_or(until, |deadline| until.min(deadline));
         let mut track = Track::new(self.held.clone());
         self.pause(op, op.clock.now() + departure.settle, &mut track)?;
-        let mut last = None;
+        let (mut last, mut shut) = (None, None);
         while op.clock.now() < until {
             let mut quiet = |_| {};
             let mut attempt = Op::new(op.clock, op.cancel, &mut quiet);
@@ -41,7 +44,15 @@ impl PortBay {
                     return Ok(returned);
                 }
                 // That the time was over says less than what was seen before.
+                Err(error) if error.kind() == Kind::NotPermitted => {
+                    let since = *shut.get_or_insert(op.clock.now());
+                    if op.clock.now().saturating_since(since) >= RULES_COME {
+                        return Err(may_not_open(departure, error));
+                    }
+                    last = Some(error);
+                }
                 Err(error) if is_passing(error.kind()) => {
+                    shut = None;
                     last = last.filter(|_| op.clock.now() >= until).or(Some(error));
                 }
                 Err(error) => return Err(error),
@@ -105,7 +116,19 @@ fn is_passing(kind: Kind) -> bool {
     matches!(kind, Gone | Busy | NotPermitted | TimedOut | Garbled | Unsupported)
 }
 
+/// It is there, and waiting on would change nothing. Often a rule names one mode of the unit and not the other.
+fn may_not_open(departure: &Departure, cause: Error) -> Error {
+    let sentence = format!("the unit came back, and this user may not open it now ({})", departure.why);
+    let remedy =
+        "`sudo hardwire udev install` opens every mode of a unit that Hardwire drives; then run the same again";
+    Error::new(Kind::NotPermitted, sentence).because(cause).next(remedy)
+}
+
 fn stayed_away(departure: &Departure, last: Option<Error>) -> Error {
+    let last = match last {
+        Some(error) if error.kind() == Kind::NotPermitted => return may_not_open(departure, error),
+        last => last,
+    };
     let waited = departure.within.as_secs_f32();
     let (kind, what) = match &last {
         Some(error) if error.kind() == Kind::Refused => {

@@ -67,6 +67,19 @@ fn in_another_mode_another_driver_speaks_to_it() {
 }
 
 #[test]
+fn what_came_back_and_may_not_be_opened_is_not_waited_for_long_and_names_the_rules() {
+    let denied = vec![Err(Kind::NotPermitted); 200];
+    let (error, took) = wait(Script::new(&denied), "A");
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), took < Duration::from_secs(6)), (Kind::NotPermitted, true), "{took:?}");
+    assert!(error.remedy().unwrap().contains("hardwire udev install"));
+    // Rules that come late are waited for, each time that the unit comes.
+    let late =
+        [vec![Err(Kind::NotPermitted); 30], vec![Err(Kind::Gone)], vec![Err(Kind::NotPermitted); 30], vec![Ok("A")]];
+    assert_eq!(wait(Script::new(&late.concat()), "A").0.unwrap(), Proof::Serial);
+}
+
+#[test]
 fn a_unit_without_a_serial_number_is_known_by_its_port() {
     assert_eq!(wait(Script::new(&[Ok("")]), "A").0.unwrap(), Proof::Port);
 }
