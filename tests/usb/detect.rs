@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use firmware_stubs::usb::hostile::Hostile;
 use serde_json::Value;
 
-use crate::support::bench::in_the_bench;
+use crate::support::bench::{in_the_bench, settle_udev};
 use crate::support::gadget::{Descriptors, Gadget, Port};
 use crate::support::monitor;
 use crate::support::person::{TESTER, tester, tester_in};
@@ -250,6 +250,7 @@ fn a_permission_taken_away_between_list_and_open_is_an_error_and_no_more() {
     let board = Gadget::new("board", &zephyr("TH-0005"), &["acm.a"]);
     board.plug(Port(0));
     let tty = Port(0).tty();
+    settle_udev();
     assert!(Command::new("chown").args([TESTER, &tty.to_string_lossy()]).status().unwrap().success());
     assert_eq!(row(&json(tester(HARDWIRE), &["detect"]).0, &tty)["access"], "ok");
     assert!(Command::new("chown").args(["root", &tty.to_string_lossy()]).status().unwrap().success());

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Says to a test executable where it is.
 const PLACE: &str = "HARDWIRE_USB_BENCH";
@@ -31,6 +31,7 @@ pub(crate) use in_the_bench;
 /// `here` is the path of a function in the test's body: by it the test knows its name.
 pub fn entered(here: &str, limit: Duration) -> bool {
     if inside() {
+        quiet();
         return true;
     }
     if !wanted() {
@@ -49,6 +50,28 @@ pub fn entered(here: &str, limit: Duration) -> bool {
     assert!(there.status.success(), "{name} failed in the guest: {}", there.status);
     assert!(said.contains("test result: ok. 1 passed"), "{name} was not found in the guest");
     false
+}
+
+/// Waits until what the test before plugged in has left, and udev has done with it. What a person plugged in stays, and is
+/// waited for in vain.
+fn quiet() {
+    let until = Instant::now() + Duration::from_secs(10);
+    let is_plugged = |name: String| !name.starts_with("usb") && !name.ends_with("-0:1.0");
+    let plugged = || {
+        let entries = std::fs::read_dir("/sys/bus/usb/devices").into_iter().flatten();
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).any(is_plugged)
+    };
+    while plugged() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    settle_udev();
+}
+
+/// Waits until udev has done with all that the kernel told it: it gives a node its rights when the device comes, and once
+/// more when the kernel has bound it.
+pub fn settle_udev() {
+    let settled = Command::new("udevadm").args(["settle", "--timeout=30"]).status().expect("udevadm runs");
+    assert!(settled.success(), "udev does not settle: {settled}");
 }
 
 /// Whether this is the guest.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use firmware_stubs::dfu::{self, Options};
 use firmware_stubs::usb::{self, Device, Port, Reply, Stop, Then, Transfer};
+use jiff::Timestamp;
 use protocols::dfu::wire::{BlockNumber, Request};
 use protocols::time::Moment;
 use protocols::usb::Setup;
@@ -36,6 +37,12 @@ pub struct Seen {
     pub requests: u64,
     /// Blocks with bytes in them that the host sent, in order. DfuSe's commands are blocks 0.
     pub blocks: Vec<(BlockNumber, Vec<u8>)>,
+    /// When and where it was told to do anything by which it is another one afterwards: to take a block with bytes in it, or
+    /// to leave its application.
+    pub acts: Vec<(Timestamp, Port)>,
+    /// DFU requests of its loader since it was pushed in.
+    pub in_loader: u64,
+    port: Option<Port>,
     cut: Option<Cut>,
     was_cut: bool,
     listener: Option<Sender<Setup>>,
@@ -52,6 +59,10 @@ impl Seen {
             }
         }
         downloads
+    }
+
+    fn act(&mut self) {
+        self.acts.extend(self.port.map(|port| (Timestamp::now(), port)));
     }
 }
 
@@ -73,7 +84,7 @@ impl DfuUnit {
 
     /// Plugs it in, and does not wait.
     pub fn push_new(options: Options, port: Port) -> Self {
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let seen = Arc::new(Mutex::new(Seen { port: Some(port), ..Seen::default() }));
         let inner = dfu::Unit::open(options.clone()).expect("the unit's state opens");
         let witness = Witness { inner, seen: Arc::clone(&seen) };
         let cable = usb::Unit::plug(Box::new(witness), port).expect("the unit is plugged in");
@@ -126,7 +137,10 @@ impl DfuUnit {
 
     /// Pushes it into its port, or another, with no cut to come.
     pub fn push(&mut self, port: Port) {
-        self.seen().cut = None;
+        {
+            let mut seen = self.seen();
+            (seen.cut, seen.in_loader, seen.port) = (None, 0, Some(port));
+        }
         // What a fault unplugged has left its port, and knows it only when asked.
         let _ = self.cable.news();
         self.cable.push_into(port).expect("the unit is pushed in");
@@ -213,10 +227,14 @@ impl Device for Witness {
         if matches!(cut, Some(Cut::Before(_) | Cut::Anywhere(_))) {
             return Err(Stop::Unplugged);
         }
-        if let Ok((Request::Download { block, .. }, _)) = Request::parse(setup)
-            && !data.is_empty()
-        {
-            seen.blocks.push((block, data.to_vec()));
+        match Request::parse(setup) {
+            Ok((Request::Download { block, .. }, _)) if !data.is_empty() => {
+                seen.blocks.push((block, data.to_vec()));
+                seen.act();
+            }
+            Ok((Request::Detach { .. }, _)) => seen.act(),
+            Ok(_) => seen.in_loader += 1,
+            Err(_) => {}
         }
         drop(seen);
         let reply = self.inner.control(now, setup, data)?;
