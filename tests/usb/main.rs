@@ -14,6 +14,8 @@ mod cuts;
 mod detect;
 #[path = "../devices/support/mod.rs"]
 mod devices;
+mod hub;
+mod line;
 mod link;
 mod smoke;
 mod stubs;
