@@ -6,6 +6,7 @@
 //! Left out: TLS (`STLS` is recognised), pairing, `mdns`, JDWP, and the services of the adb *server*, but for those that
 //! lead through it to a unit.
 
+pub mod auth;
 pub mod message;
 pub mod session;
 pub mod wire;
