@@ -10,17 +10,20 @@ use std::sync::Arc;
 use super::{Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Capability, Console, Driver, Files, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks, Unit, Via,
+    Apps, Capability, Console, Driver, Files, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks,
+    Unit, Via,
 };
 use crate::error::Result;
 use crate::link::{Link, usb};
 
+mod apps;
 mod compress;
 mod console;
 mod failure;
 mod files;
 mod open;
 mod options;
+mod package;
 mod path;
 mod power;
 mod push;
@@ -52,6 +55,7 @@ const MODES: &[ModeSpec] = &[
         offers: &[
             Offer::new(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
             Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Apps, &[Level::Link, Level::Digest, Level::Readback]),
             Offer::new(Capability::Console, &[]),
             Offer::new(Capability::Power, &[]),
         ],
@@ -143,6 +147,10 @@ impl Driver for AdbDriver {
 
     fn files(&mut self) -> Option<&mut dyn Files> {
         if self.unit.can(Capability::Files) { Some(self) } else { None }
+    }
+
+    fn apps(&mut self) -> Option<&mut dyn Apps> {
+        if self.unit.can(Capability::Apps) { Some(self) } else { None }
     }
 
     fn console(&mut self) -> Option<&mut dyn Console> {

@@ -73,6 +73,19 @@ impl Apk {
     }
 }
 
+/// The certificates of a package, as [`Apk::certificates`], of which nothing else is read: its end, and the block that holds
+/// them.
+///
+/// # Errors
+/// When the file cannot be read, or is no package.
+pub fn certificates<S: Source + ?Sized>(file: &S) -> Result<Vec<[u8; 32]>, FileError<ApkError, S::Error>> {
+    let at = Archive::find_directory(file).map_err(in_zip)?;
+    if at > file.len() {
+        return Err(FileError::Format(ZipError::Outside("the directory").into()));
+    }
+    signers::read(file, at)
+}
+
 fn in_zip<E>(error: FileError<ZipError, E>) -> FileError<ApkError, E> {
     match error {
         FileError::Read(error) => FileError::Read(error),

@@ -48,6 +48,17 @@ fn a_split_of_it() {
 }
 
 #[test]
+fn certificates_are_found_without_reading_the_rest() {
+    let alone = |file: &[u8]| certificates(file).map_err(FileError::into_format);
+    assert_eq!(alone(SPLIT).unwrap(), read(SPLIT).unwrap().certificates);
+    assert_eq!(alone(V1), Ok(Vec::new()));
+    let mut far = BASE.to_vec();
+    let at = far.len() - 6;
+    far[at..at + 4].fill(0xfe);
+    assert!(alone(&far).is_err());
+}
+
+#[test]
 fn a_package_signed_in_the_oldest_way_shows_no_certificate() {
     let apk = read(V1).unwrap();
     assert_eq!((apk.manifest.package.as_str(), apk.certificates.len()), ("org.example.kiosk", 0));

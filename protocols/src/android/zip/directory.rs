@@ -86,6 +86,14 @@ impl Archive {
         Ok(Self { entries, directory_at: end.at })
     }
 
+    /// Where the central directory of an archive begins, of which nothing else is read.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no archive.
+    pub fn find_directory<S: Source + ?Sized>(file: &S) -> Result<u64, FileError<ZipError, S::Error>> {
+        Ok(End::find(file)?.at)
+    }
+
     /// The entries, by name. Folders are not among them.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()

@@ -18,6 +18,15 @@ impl Reply {
         Reply(text.as_bytes().to_vec())
     }
 
+    pub(super) fn bytes(bytes: &[u8]) -> Reply {
+        Reply(bytes.to_vec())
+    }
+
+    /// A command that prints these bytes and succeeds.
+    pub(super) fn shell_bytes(stdout: &[u8]) -> Reply {
+        Reply([shell::packet(Part::Stdout, stdout), shell::packet(Part::Exit, &[0])].concat())
+    }
+
     pub(super) fn shell(stdout: &str, stderr: &str, status: u8) -> Reply {
         let parts = [(Part::Stdout, stdout.as_bytes()), (Part::Stderr, stderr.as_bytes()), (Part::Exit, &[status])];
         Reply(parts.iter().flat_map(|(part, data)| shell::packet(*part, data)).collect())

@@ -1,5 +1,6 @@
 //! The driver against a daemon in memory that follows a script.
 
+mod apps;
 mod daemon;
 mod files;
 
