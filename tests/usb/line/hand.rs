@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use firmware_stubs::dfu::Options;
 use firmware_stubs::usb::Port;
+use jiff::Timestamp;
 
 use super::batch::Batch;
 use crate::support::chance::Chance;
-use crate::support::unit::DfuUnit;
+use crate::support::unit::{DfuUnit, memory};
 
 /// How long a run takes while none has passed yet.
 const FIRST_GUESS: Duration = Duration::from_secs(4);
@@ -41,7 +42,26 @@ pub struct Floor<'a> {
     pub pulled: AtomicU64,
     /// A hand gave up.
     failed: AtomicBool,
-    done: Mutex<Vec<DfuUnit>>,
+    done: Mutex<Vec<Done>>,
+}
+
+/// A unit that passed and was taken out for good.
+pub struct Done {
+    pub serial: String,
+    pub memory: Vec<u8>,
+    /// What changed it, when and where.
+    pub acts: Vec<(Timestamp, Port)>,
+}
+
+impl Done {
+    /// Pulls it, and lets go of all that a unit in the hand takes.
+    fn of(unit: DfuUnit) -> Done {
+        let serial = unit.options().serial.clone();
+        let state = unit.options().state.clone();
+        let acts = std::mem::take(&mut unit.seen().acts);
+        drop(unit);
+        Done { serial, memory: memory(&state, 0), acts }
+    }
 }
 
 impl<'a> Floor<'a> {
@@ -58,7 +78,7 @@ impl<'a> Floor<'a> {
     }
 
     /// The units that passed and were taken out.
-    pub fn done(&self) -> MutexGuard<'_, Vec<DfuUnit>> {
+    pub fn done(&self) -> MutexGuard<'_, Vec<Done>> {
         self.done.lock().expect("hands live")
     }
 
@@ -120,8 +140,8 @@ pub fn work(floor: &Floor<'_>, bay: u16, seed: u64) {
             match stay(floor, bay, &mut unit, &mut chance) {
                 Some(Stay::Passed) => {
                     std::thread::sleep(chance.time(Duration::from_millis(600)));
-                    unit.snatch();
-                    floor.done().push(unit);
+                    let done = Done::of(unit);
+                    floor.done().push(done);
                     floor.left.fetch_sub(1, Ordering::SeqCst);
                     break;
                 }

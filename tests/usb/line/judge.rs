@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use super::BATCH;
 use super::batch::Batch;
+use super::hand::Done;
 use crate::devices::sha256;
 use crate::devices::station::Station;
-use crate::support::unit::DfuUnit;
 
 /// All there is to judge by.
 pub struct Trial<'a> {
     pub station: &'a Station,
     pub batch: &'a Batch,
-    pub units: &'a [DfuUnit],
+    pub units: &'a [Done],
     pub image: &'a [u8],
 }
 
@@ -51,10 +51,10 @@ impl Trial<'_> {
         let board = self.batch.board();
         assert_eq!(runs.len(), board.runs.len(), "a record a run");
         for unit in self.units {
-            assert_eq!(unit.memory(0), self.image, "{} holds the image", unit.options().serial);
+            assert_eq!(unit.memory, self.image, "{} holds the image", unit.serial);
             // A run that waits for a unit which is in another bay by now ends after the one there.
-            let last = runs.iter().filter(|run| run.serial == unit.options().serial).max_by_key(|run| run.from);
-            let last = last.unwrap_or_else(|| panic!("{} has a record", unit.options().serial));
+            let last = runs.iter().filter(|run| run.serial == unit.serial).max_by_key(|run| run.from);
+            let last = last.unwrap_or_else(|| panic!("{} has a record", unit.serial));
             assert_eq!(last.outcome, "pass", "the last run of {}", last.serial);
         }
         let mut gone = 0;
@@ -77,8 +77,8 @@ impl Trial<'_> {
     fn acts_are_planned(&self, runs: &[Run]) -> usize {
         let mut count = 0;
         for unit in self.units {
-            let serial = &unit.options().serial;
-            for (at, port) in &unit.seen().acts {
+            let serial = &unit.serial;
+            for (at, port) in &unit.acts {
                 let bay = u64::from(port.0) + 1;
                 let is_its = |run: &&Run| run.serial == *serial && run.bay == bay && (run.from..=run.to).contains(at);
                 assert!(
