@@ -36,8 +36,8 @@ pub(super) struct RunArgs {
     /// Who is at the bench, for the record
     #[arg(long, value_name = "NAME")]
     pub(super) operator: Option<String>,
-    /// Let a backup leave out things of this kind: file, setting or firmware (repeatable)
-    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware"])]
+    /// Let a backup leave out things of this kind: file, setting, firmware, app or app-data (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware", "app", "app-data"])]
     pub(super) accept_omitted: Vec<String>,
     /// Wiping, downgrading and overwriting are meant
     #[arg(long)]

@@ -33,9 +33,12 @@ pub(super) struct BackupCommand {
     profile: Option<PathBuf>,
     #[command(flatten)]
     device: OneDevice,
-    /// A file on the unit (repeatable)
+    /// A file on the unit, or a folder with all that is in it (repeatable)
     #[arg(long = "path", value_name = "PATH")]
     paths: Vec<String>,
+    /// An application by its package, or `*` for every one that does not belong to the system (repeatable)
+    #[arg(long = "app", value_name = "PACKAGE")]
+    apps: Vec<String>,
     /// A settings key (repeatable)
     #[arg(long = "setting", value_name = "KEY")]
     settings: Vec<String>,
@@ -45,8 +48,8 @@ pub(super) struct BackupCommand {
     /// A name for it
     #[arg(long)]
     label: Option<String>,
-    /// Let it leave out things of this kind: file, setting or firmware (repeatable)
-    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware"])]
+    /// Let it leave out things of this kind: file, setting, firmware, app or app-data (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = ["file", "setting", "firmware", "app", "app-data"])]
     accept_omitted: Vec<String>,
     #[command(flatten)]
     record: RecordArgs,
@@ -69,9 +72,11 @@ struct BackupLine<'a> {
 
 impl BackupCommand {
     pub(super) fn run(self, cx: &Context) -> Outcome {
-        if self.profile.is_none() && self.paths.is_empty() && self.settings.is_empty() && self.firmware.is_empty() {
-            return Err(Error::new(Kind::Invalid, "nothing is named, and SMP units list neither files nor settings")
-                .next("name a profile, --path, --setting or --firmware")
+        let names_nothing =
+            [&self.paths, &self.apps, &self.settings, &self.firmware].iter().all(|names| names.is_empty());
+        if self.profile.is_none() && names_nothing {
+            return Err(Error::new(Kind::Invalid, "nothing is named, and most units list neither files nor settings")
+                .next("name a profile, --path, --app, --setting or --firmware")
                 .into());
         }
         for path in &self.paths {
@@ -94,6 +99,8 @@ impl BackupCommand {
             named
                 .files
                 .extend(self.paths.iter().filter(|path| !named.files.contains(path)).cloned().collect::<Vec<_>>());
+            let more = self.apps.iter().filter(|app| !named.apps.contains(app)).cloned().collect::<Vec<_>>();
+            named.apps.extend(more);
             let more = self.settings.iter().filter(|key| !named.settings.contains(key)).cloned().collect::<Vec<_>>();
             named.settings.extend(more);
             let slots = self.firmware.iter().cloned().map(KeptSlot::Named);

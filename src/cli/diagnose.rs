@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::report::{Outcome, columns};
 use crate::device::UnitText;
 use crate::ledger::RecordKind;
-use crate::run::report::{self, Judged, Report, Verdict};
+use crate::run::report::{self, Attached, Judged, Report, Verdict};
 use crate::station::single;
 
 /// Read what a unit measures; judge it by a profile's limits
@@ -38,7 +38,7 @@ struct DiagnosticsLine<'a> {
     run: String,
     outcome: report::Outcome,
     measurements: &'a [Judged],
-    attachments: [(); 0],
+    attachments: &'a [Attached],
     error: Option<&'a report::Failure>,
     record: Option<&'a str>,
 }
@@ -67,6 +67,7 @@ impl Diagnose {
 
 fn show(cx: &Context, report: &Report) {
     let measurements = report.steps.first().map_or(&[][..], |step| &step.measurements);
+    let attachments = report.steps.first().map_or(&[][..], |step| &step.attachments);
     cx.voice.object(&DiagnosticsLine {
         r#type: "diagnostics",
         address: &report.address,
@@ -74,7 +75,7 @@ fn show(cx: &Context, report: &Report) {
         run: report.run.to_string(),
         outcome: report.outcome,
         measurements,
-        attachments: [],
+        attachments,
         error: report.error.as_ref(),
         record: report.record.as_deref(),
     });
@@ -82,6 +83,9 @@ fn show(cx: &Context, report: &Report) {
     rows.extend(measurements.iter().map(row));
     for line in columns(&rows) {
         cx.voice.line(line);
+    }
+    for Attached { name, bytes, sha256 } in attachments {
+        cx.voice.line(format_args!("kept {name}, {}, as {sha256}", crate::ui::bytes(*bytes)));
     }
     bench::explain_report(cx, report);
     if let Some(record) = &report.record {

@@ -117,6 +117,7 @@ fn show(cx: &Context, report: &Report, backup: String) {
             let kind = match step.kind {
                 "files" => "file",
                 "firmware" => "firmware",
+                "apps" => "app",
                 _ => "setting",
             };
             step.items.iter().map(move |item| ItemLine {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::Match;
-use super::model::{Answer, Identity, Limit, Once, Place};
+use super::model::{Answer, Attach, Identity, Limit, Once, Place};
 use super::node::Node;
 use super::source::At;
 use super::template::{Text, When};
@@ -229,7 +229,7 @@ pub enum BodySpec {
     /// `ask`
     Ask { say: Text, answer: Answer },
     /// `diagnose`
-    Diagnose { expect: BTreeMap<String, (Limit, Option<Text>)> },
+    Diagnose { expect: BTreeMap<String, (Limit, Option<Text>)>, attach: Vec<Attach> },
     /// `backup`; `None` means what the profile names.
     Backup { named: Option<Named>, label: Option<Text> },
     /// `reboot`
@@ -244,6 +244,7 @@ pub enum BodySpec {
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     pub(super) files: Vec<(String, At)>,
+    pub(super) apps: Vec<String>,
     pub(super) settings: Vec<(String, At)>,
     pub(super) firmware: Vec<String>,
 }

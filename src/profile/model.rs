@@ -329,6 +329,17 @@ pub struct Limit {
 pub struct DiagnoseStep {
     /// Measurement name to limits.
     pub expect: BTreeMap<String, Limit>,
+    /// The reports that are kept besides.
+    pub attach: Vec<Attach>,
+}
+
+/// A report that is kept with a diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attach {
+    /// What the unit calls it: `bugreport`, `logcat`.
+    pub report: String,
+    /// Of how long ago to now, where it is one of a time.
+    pub last: Option<Duration>,
 }
 
 /// A firmware slot that a backup takes.
@@ -343,8 +354,10 @@ pub enum KeptSlot {
 /// `backup`.
 #[derive(Debug, Clone)]
 pub struct BackupStep {
-    /// Paths on the unit.
+    /// Paths on the unit: files, or folders with all that is in them.
     pub files: Vec<String>,
+    /// Packages; `*` is every one that does not belong to the system.
+    pub apps: Vec<String>,
     /// Setting keys.
     pub settings: Vec<String>,
     /// Firmware slots.

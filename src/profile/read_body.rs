@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::document::{ArtifactKind, ArtifactSpec, BodySpec, FileSpec, Named};
-use super::model::{Answer, Limit};
+use super::model::{Answer, Attach, Limit};
 use super::node::{Fields, Node, Value, listed, suggestion};
 use super::read::MODES;
 use super::read_step::duration;
@@ -74,7 +74,10 @@ pub(super) fn read_body(
                     .unwrap_or(Answer::PassFail),
             }
         }
-        "diagnose" => BodySpec::Diagnose { expect: read_expect(fields.get("expect"), scope)? },
+        "diagnose" => BodySpec::Diagnose {
+            expect: read_expect(fields.get("expect"), scope)?,
+            attach: read_attach(fields.get("attach"))?,
+        },
         "backup" => BodySpec::Backup { named: read_named(&fields)?, label: open_text("label")? },
         "reboot" => BodySpec::Reboot {
             to: fields.get("to").map(|n| n.choice("`to`", &MODES)).transpose()?.unwrap_or(Mode::Application),
@@ -137,16 +140,7 @@ fn read_apps(fields: &Fields<'_>, artifacts: &Artifacts) -> Result<BodySpec> {
     }
     let mut remove = Vec::new();
     for node in fields.get("remove").map(|n| n.list("`remove`")).transpose()?.unwrap_or_default() {
-        let name = node.text("an entry of `remove`")?;
-        let is_part = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphabetic())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
-        if name.len() > 255 || !name.split('.').all(is_part) {
-            let shown = name.escape_debug();
-            return Err(node.at.error(format_args!("`{shown}` is no package name; it looks like `com.example.app`")));
-        }
-        remove.push(name.to_owned());
+        remove.push(package(node, "an entry of `remove`")?);
     }
     if install.is_empty() && remove.is_empty() {
         return Err(fields.at().error("`apps` does nothing: nothing is installed or removed"));
@@ -155,6 +149,44 @@ fn read_apps(fields: &Fields<'_>, artifacts: &Artifacts) -> Result<BodySpec> {
     let options =
         InstallOptions { downgrade: flag("downgrade")?.unwrap_or(false), grant: flag("grant")?.unwrap_or(false) };
     Ok(BodySpec::Apps { install, remove, options })
+}
+
+fn package(node: &Node, what: &str) -> Result<String> {
+    let name = node.text(what)?;
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if name.len() > 255 || !name.split('.').all(is_part) {
+        let shown = name.escape_debug();
+        return Err(node.at.error(format_args!("`{shown}` is no package name; it looks like `com.example.app`")));
+    }
+    Ok(name.to_owned())
+}
+
+/// A report by its name, or with the time that it is of.
+fn read_attach(node: Option<&Node>) -> Result<Vec<Attach>> {
+    let mut attach: Vec<Attach> = Vec::new();
+    for node in node.map(|n| n.list("`attach`")).transpose()?.unwrap_or_default() {
+        let (name, last) = match &node.value {
+            Value::Map(_) => {
+                let fields = node.fields("an entry of `attach`", &["report", "last"])?;
+                let last = fields.get("last").map(|n| duration(n, "`last`")).transpose()?;
+                (fields.need("report")?, last)
+            }
+            _ => (node, None),
+        };
+        let report = name.text("the name of a report")?;
+        if report.is_empty() || !report.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/')) {
+            let shown = report.escape_debug();
+            return Err(name.at.error(format_args!("`{shown}` names no report; it looks like `logcat`")));
+        }
+        if attach.iter().any(|other| other.report == report) {
+            return Err(name.at.error(format_args!("report `{report}` is attached twice")));
+        }
+        attach.push(Attach { report: report.to_owned(), last });
+    }
+    Ok(attach)
 }
 
 fn read_settings(fields: &Fields<'_>, scope: &Scope) -> Result<BodySpec> {
@@ -310,7 +342,7 @@ fn read_expect(node: Option<&Node>, scope: &Scope) -> Result<BTreeMap<String, (L
 }
 
 fn read_named(fields: &Fields<'_>) -> Result<Option<Named>> {
-    if ["files", "settings", "firmware"].iter().all(|key| fields.get(key).is_none()) {
+    if ["files", "apps", "settings", "firmware"].iter().all(|key| fields.get(key).is_none()) {
         return Ok(None);
     }
     let mut named = Named::default();
@@ -318,6 +350,10 @@ fn read_named(fields: &Fields<'_>) -> Result<Option<Named>> {
         let path = node.text("an entry of `files`")?;
         unit_path(path, &node.at)?;
         named.files.push((path.to_owned(), node.at.clone()));
+    }
+    for node in fields.get("apps").map(|n| n.list("`apps`")).transpose()?.unwrap_or_default() {
+        let is_all = matches!(&node.value, Value::Text(text) if text == "*");
+        named.apps.push(if is_all { "*".to_owned() } else { package(node, "an entry of `apps`")? });
     }
     for node in fields.get("settings").map(|n| n.list("`settings`")).transpose()?.unwrap_or_default() {
         let key = node.text("an entry of `settings`")?;
@@ -327,7 +363,8 @@ fn read_named(fields: &Fields<'_>) -> Result<Option<Named>> {
     for node in fields.get("firmware").map(|n| n.list("`firmware`")).transpose()?.unwrap_or_default() {
         named.firmware.extend(slot(Some(node))?);
     }
-    if named.files.is_empty() && named.settings.is_empty() && named.firmware.is_empty() {
+    let is_empty = named.files.is_empty() && named.apps.is_empty();
+    if is_empty && named.settings.is_empty() && named.firmware.is_empty() {
         return Err(fields.at().error("`backup` names nothing; leave the lists away to take what the profile names"));
     }
     Ok(Some(named))

@@ -156,20 +156,21 @@ impl Prepared {
                 })
             }
             BodySpec::Ask { say, answer } => Body::Ask(AskStep { say: say.render(context)?, answer: *answer }),
-            BodySpec::Diagnose { expect } => {
+            BodySpec::Diagnose { expect, attach } => {
                 let mut limits = BTreeMap::new();
                 for (name, (limit, is)) in expect {
                     let mut limit = limit.clone();
                     limit.is = is.as_ref().map(|text| text.render(context)).transpose()?;
                     limits.insert(name.clone(), limit);
                 }
-                Body::Diagnose(DiagnoseStep { expect: limits })
+                Body::Diagnose(DiagnoseStep { expect: limits, attach: attach.clone() })
             }
             BodySpec::Backup { named, label } => {
                 let named = named.clone().unwrap_or_default();
-                let Named { files, settings, firmware } = named;
+                let Named { files, apps, settings, firmware } = named;
                 Body::Backup(BackupStep {
                     files: files.into_iter().map(|(path, _)| path).collect(),
+                    apps,
                     settings: settings.into_iter().map(|(key, _)| key).collect(),
                     firmware: firmware.into_iter().map(KeptSlot::Named).collect(),
                     secrets: Vec::new(),
@@ -211,9 +212,10 @@ fn blank(spec: &BodySpec) -> Body {
             Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new(), options: *options })
         }
         BodySpec::Ask { answer, .. } => Body::Ask(AskStep { say: String::new(), answer: *answer }),
-        BodySpec::Diagnose { .. } => Body::Diagnose(DiagnoseStep { expect: BTreeMap::new() }),
+        BodySpec::Diagnose { .. } => Body::Diagnose(DiagnoseStep { expect: BTreeMap::new(), attach: Vec::new() }),
         BodySpec::Backup { .. } => Body::Backup(BackupStep {
             files: Vec::new(),
+            apps: Vec::new(),
             settings: Vec::new(),
             firmware: Vec::new(),
             secrets: Vec::new(),

@@ -463,13 +463,35 @@ struct Ask {
 struct Diagnose {
     /// Measurement to limits.
     expect: Option<BTreeMap<String, Limit>>,
+    /// Reports that are kept in the vault, such as `logcat` or `bugreport`.
+    attach: Option<Vec<Attach>>,
+}
+
+/// A report by its name, or with the time that it is of.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Attach {
+    Named(String),
+    Since(AttachSince),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct AttachSince {
+    /// The report.
+    report: String,
+    /// Of how long ago to now: `30m`.
+    #[schemars(regex(pattern = "^[0-9]+(ms|s|m|h)$"))]
+    last: Option<String>,
 }
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Backup {
-    /// Paths on the unit.
+    /// Paths on the unit: files, or folders with all that is in them.
     files: Option<Vec<String>>,
+    /// Packages of applications; `*` is every one that does not belong to the system.
+    apps: Option<Vec<String>>,
     /// Settings keys.
     settings: Option<Vec<String>>,
     /// Firmware slots, of units that let them be read.

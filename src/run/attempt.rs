@@ -199,6 +199,7 @@ pub(super) fn skipped(step: &Step, why: &str) -> StepResult {
         measurements: Vec::new(),
         backup: None,
         omitted: Vec::new(),
+        attachments: Vec::new(),
         answer: None,
     }
 }

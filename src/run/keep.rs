@@ -70,7 +70,12 @@ impl Keep for Station<'_> {
 fn item(kept: &Kept) -> Result<Item> {
     let sha256 = Digest::from_hex(Algorithm::Sha256, &kept.sha256)
         .ok_or_else(|| Error::new(Kind::Storage, "the vault named an object by no SHA-256"))?;
-    Ok(Item { kind: kind(kept.kind)?, path: kept.path.clone(), bytes: kept.bytes, sha256 })
+    Ok(Item {
+        tree: kept.tree.clone(),
+        mode: kept.marks.mode,
+        modified: kept.marks.modified,
+        ..Item::new(kind(kept.kind)?, &kept.path, kept.bytes, sha256)
+    })
 }
 
 fn omission(omitted: &Omitted) -> Result<Omission> {
@@ -80,6 +85,9 @@ fn omission(omitted: &Omitted) -> Result<Omission> {
 fn kind(name: &str) -> Result<ItemKind> {
     match name {
         "file" => Ok(ItemKind::File),
+        "folder" => Ok(ItemKind::Folder),
+        "app" => Ok(ItemKind::App),
+        "app-data" => Ok(ItemKind::AppData),
         "setting" => Ok(ItemKind::Setting),
         "firmware" => Ok(ItemKind::Firmware),
         other => Err(Error::new(Kind::Invalid, format!("a backup cannot hold a {other}"))),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::device::{BayId, Level, Mode, Proof, SlotState, UnitText};
 use crate::error::{Error, Kind};
 use crate::profile::model::ProfileRef;
-pub use crate::steps::evidence::{Item, Judged, Omitted, StepOutcome, StepResult, Verdict};
+pub use crate::steps::evidence::{Attached, Item, Judged, Omitted, StepOutcome, StepResult, Verdict};
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

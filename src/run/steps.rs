@@ -336,6 +336,7 @@ fn result(step: &Step, gathered: Gathered, outcome: &Result<()>, tries: u64, mil
         measurements: gathered.effect.measurements,
         backup: gathered.effect.backup,
         omitted: gathered.effect.omitted,
+        attachments: gathered.effect.attachments,
         answer: gathered.effect.answer,
     }
 }

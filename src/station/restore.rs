@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::{Met, Office, single};
-use crate::device::{Activate, Content, Level, UnitText};
+use crate::device::{Activate, Content, InstallOptions, Level, Marks, UnitText, relative};
+use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
-use crate::profile::model::{Body, FilesStep, FirmwareStep, Payload, Resolved, SettingsStep, Step};
+use crate::profile::model::{
+    AppsStep, Body, FilesStep, FirmwareStep, Leaf, Payload, PutTree, Resolved, SettingsStep, Step,
+};
 use crate::run::person::Consent;
 use crate::steps::Action;
 use crate::steps::evidence::StepOutcome;
-use crate::vault::{Backup, ItemKind, Manifest, Object, Vault};
+use crate::vault::{Backup, Item, ItemKind, Manifest, Vault};
 
 /// Onto which unit a backup may be put besides its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,31 +56,82 @@ pub struct Restoration {
 /// `invalid` when there is none, or it is of another unit or model and that was not allowed; `mismatch` when it is
 /// damaged.
 pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result<Restoration> {
-    let vault = office.vault()?;
+    let vault = Arc::new(office.vault()?);
     let backup = if name == "latest" { latest(&vault, met, onto)? } else { vault.find(name)? };
     let consents = check_unit(&backup.manifest, met, onto)?;
-    let (mut files, mut settings, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-    for item in &backup.manifest.items {
-        let object = vault.get_checked(&item.sha256)?;
-        let payload = Payload { content: Arc::new(Kept(object)), sha256: item.sha256.clone(), secret: false };
-        match item.kind {
-            ItemKind::File => files.push((item.path.clone(), payload)),
-            ItemKind::Setting => settings.push((item.path.clone(), payload)),
-            ItemKind::Firmware => steps.push(firmware(&item.path, payload)),
-        }
-    }
-    if !files.is_empty() {
-        steps.push(Step::plain("files", Body::Files(FilesStep::of(files)), Level::Digest));
-    }
-    if !settings.is_empty() {
-        let body = Body::Settings(SettingsStep { set: settings, delete: Vec::new() });
-        steps.push(Step::plain("settings", body, Level::Digest));
-    }
+    let steps = steps(&backup.manifest, &vault)?;
     if steps.is_empty() {
         return Err(Error::new(Kind::Invalid, "there is nothing in this backup"));
     }
     let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
     Ok(Restoration { backup, resolved, consents })
+}
+
+/// A package, and the files of which it is made.
+type App = (String, Vec<(String, Payload)>);
+
+/// What puts everything back. Every byte is read once before.
+fn steps(manifest: &Manifest, vault: &Arc<Vault>) -> Result<Vec<Step>> {
+    let (mut files, mut settings, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut trees: Vec<PutTree> = Vec::new();
+    let mut apps: Vec<App> = Vec::new();
+    for item in &manifest.items {
+        let kept =
+            Kept { len: vault.get_checked(&item.sha256)?.len(), sha256: item.sha256.clone(), vault: Arc::clone(vault) };
+        let payload = Payload { content: Arc::new(kept), sha256: item.sha256.clone(), secret: false };
+        match (item.kind, &item.tree) {
+            (ItemKind::File, Some(root)) => grow(&mut trees, root, item, Some(payload))?,
+            (ItemKind::Folder, Some(root)) => grow(&mut trees, root, item, None)?,
+            (ItemKind::File, None) => files.push((item.path.clone(), payload)),
+            // Nothing is in a folder that was taken without one, and of an application its data was never taken.
+            (ItemKind::Folder | ItemKind::AppData, _) => {}
+            (ItemKind::App, _) => {
+                let package = item.path.split_once('/').map_or(item.path.as_str(), |(package, _)| package);
+                match apps.last_mut().filter(|(last, _)| last == package) {
+                    Some((_, parts)) => parts.push((item.path.clone(), payload)),
+                    None => apps.push((package.to_owned(), vec![(item.path.clone(), payload)])),
+                }
+            }
+            (ItemKind::Setting, _) => settings.push((item.path.clone(), payload)),
+            (ItemKind::Firmware, _) => steps.push(firmware(&item.path, payload)),
+        }
+    }
+    if !apps.is_empty() {
+        let install = apps.into_iter().map(|(_, parts)| parts).collect();
+        let options = InstallOptions { downgrade: true, grant: false };
+        let body = AppsStep { install, remove: Vec::new(), options };
+        steps.push(Step::plain("apps", Body::Apps(body), Level::Digest));
+    }
+    if !files.is_empty() || !trees.is_empty() {
+        let body = FilesStep { put: files, trees };
+        steps.push(Step::plain("files", Body::Files(body), Level::Digest));
+    }
+    if !settings.is_empty() {
+        let body = Body::Settings(SettingsStep { set: settings, delete: Vec::new() });
+        steps.push(Step::plain("settings", body, Level::Digest));
+    }
+    Ok(steps)
+}
+
+/// Puts a file or folder of a backup back under the folder with which it was taken.
+fn grow(trees: &mut Vec<PutTree>, root: &str, item: &Item, file: Option<Payload>) -> Result<()> {
+    single::check_path(root)?;
+    let below = item.path.strip_prefix(root.trim_end_matches('/')).and_then(|path| path.strip_prefix('/'));
+    let why = match below {
+        None => Some("it is not below the folder that it was taken with"),
+        Some(path) => relative(path).err(),
+    };
+    let Some(path) = below.filter(|_| why.is_none()) else {
+        let shown = item.path.escape_debug();
+        return Err(Error::new(Kind::Invalid, format!("{shown} cannot be put back: {}", why.unwrap_or_default())));
+    };
+    let marks = Marks { mode: item.mode, modified: item.modified };
+    let leaf = Leaf { path: path.to_owned(), file, marks };
+    match trees.iter_mut().find(|tree| tree.root == root) {
+        Some(tree) => Arc::make_mut(&mut tree.leaves).push(leaf),
+        None => trees.push(PutTree { root: root.to_owned(), leaves: Arc::new(vec![leaf]) }),
+    }
+    Ok(())
 }
 
 /// What a slot held, running again.
@@ -112,16 +166,21 @@ pub fn overwritten(plan: &Plan) -> Option<Consent> {
     (!lost.is_empty()).then(|| Consent { say: format!("it overwrites {}", lost.join(", ")) })
 }
 
-/// An object of the vault as content for a unit; it was checked when it was opened.
-struct Kept(Object);
+/// An object of the vault as content for a unit, checked beforehand. It is opened when it is sent: a backup may hold more
+/// of them than may be open at once.
+struct Kept {
+    vault: Arc<Vault>,
+    sha256: Digest,
+    len: u64,
+}
 
 impl Content for Kept {
     fn len(&self) -> u64 {
-        self.0.len()
+        self.len
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
-        self.0.read_exact_at(offset, buf)
+        self.vault.get(&self.sha256).map_err(std::io::Error::other)?.read_exact_at(offset, buf)
     }
 }
 
@@ -155,4 +214,77 @@ fn check_unit(manifest: &Manifest, met: &Met, onto: Onto) -> Result<Vec<Consent>
         consents.push(Consent { say: sentence });
     }
     Ok(consents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(folder: &std::path::Path) -> Arc<Vault> {
+        let home = crate::home::Home::open(Some(folder.to_owned())).unwrap();
+        Arc::new(Vault::open(&home).unwrap())
+    }
+
+    fn manifest(items: Vec<Item>) -> Manifest {
+        Manifest {
+            serial: None,
+            hwid: None,
+            model: None,
+            hardware: None,
+            driver: "adb".to_owned(),
+            mode: "application".to_owned(),
+            firmware: Vec::new(),
+            label: None,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            items,
+            omitted: Vec::new(),
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn what_was_taken_as_one_is_put_back_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = vault(folder.path());
+        let item = |kind, path: &str, tree: Option<&str>| {
+            let kept = vault.put(&mut path.as_bytes()).unwrap();
+            Item { tree: tree.map(str::to_owned), mode: Some(0o640), ..Item::new(kind, path, kept.bytes, kept.sha256) }
+        };
+        let manifest = manifest(vec![
+            item(ItemKind::Folder, "/sdcard/DCIM/a", Some("/sdcard/DCIM")),
+            item(ItemKind::File, "/sdcard/DCIM/a/1.jpg", Some("/sdcard/DCIM")),
+            item(ItemKind::File, "/data/x", None),
+            item(ItemKind::App, "org.kiosk/base", None),
+            item(ItemKind::App, "org.kiosk/split_de", None),
+            item(ItemKind::App, "org.toy/base", None),
+            item(ItemKind::Setting, "global/x", None),
+        ]);
+        let steps = steps(&manifest, &vault).unwrap();
+        let kinds: Vec<&str> = steps.iter().map(|step| step.body.kind()).collect();
+        assert_eq!(kinds, ["apps", "files", "settings"]);
+        let Body::Apps(apps) = &steps[0].body else { panic!() };
+        assert_eq!(apps.install.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        let Body::Files(files) = &steps[1].body else { panic!() };
+        assert_eq!(files.paths().collect::<Vec<_>>(), ["/data/x", "/sdcard/DCIM/a/1.jpg"]);
+        let leaf = &files.trees[0].leaves[1];
+        assert_eq!((leaf.path.as_str(), leaf.marks.mode), ("a/1.jpg", Some(0o640)));
+        assert_eq!(leaf.file.as_ref().unwrap().content.to_vec().unwrap(), b"/sdcard/DCIM/a/1.jpg");
+    }
+
+    #[test]
+    fn nothing_is_put_back_beside_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = vault(folder.path());
+        for (path, tree) in [
+            ("/sdcard/DCIM/../../data/x", "/sdcard/DCIM"),
+            ("/etc/passwd", "/sdcard"),
+            ("/sdcard/DCIMx", "/sdcard/DCIM"),
+            ("/a/../x/y", "/a/../x"),
+        ] {
+            let kept = vault.put(&mut &b"x"[..]).unwrap();
+            let item = Item { tree: Some(tree.to_owned()), ..Item::new(ItemKind::File, path, kept.bytes, kept.sha256) };
+            let error = steps(&manifest(vec![item]), &vault).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid, "{path}: {error}");
+        }
+    }
 }

@@ -138,8 +138,10 @@ pub const GOT: &str = "(get)";
 /// What a backup takes.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
-    /// Paths on the unit.
+    /// Paths on the unit: files, or folders with all that is in them.
     pub files: Vec<String>,
+    /// Packages; `*` is every one that does not belong to the system.
+    pub apps: Vec<String>,
     /// Setting keys.
     pub settings: Vec<String>,
     /// Firmware slots.
@@ -163,6 +165,7 @@ impl Named {
                 Body::Firmware(step) => named.firmware.push(KeptSlot::Written(step.slot.clone())),
                 Body::Backup(backup) => {
                     named.files.extend(backup.files.clone());
+                    named.apps.extend(backup.apps.clone());
                     named.settings.extend(backup.settings.clone());
                     named.firmware.extend(backup.firmware.clone());
                     named.secrets.extend(backup.secrets.clone());
@@ -172,7 +175,7 @@ impl Named {
         }
         let mut seen = std::collections::BTreeSet::new();
         named.firmware.retain(|slot| seen.insert(slot.clone()));
-        for names in [&mut named.files, &mut named.settings, &mut named.secrets] {
+        for names in [&mut named.files, &mut named.apps, &mut named.settings, &mut named.secrets] {
             let mut seen = std::collections::BTreeSet::new();
             names.retain(|name| seen.insert(name.clone()));
         }
@@ -191,21 +194,25 @@ impl Named {
     /// Whether it names nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.settings.is_empty() && self.firmware.is_empty()
+        self.files.is_empty() && self.apps.is_empty() && self.settings.is_empty() && self.firmware.is_empty()
     }
 
     /// A backup of it.
     #[must_use]
     pub fn step(self, name: &str, implied: bool, label: Option<String>) -> Step {
-        let Named { files, settings, firmware, secrets } = self;
-        Step::plain(name, Body::Backup(BackupStep { files, settings, firmware, secrets, implied, label }), Level::Link)
+        let Named { files, apps, settings, firmware, secrets } = self;
+        let body = BackupStep { files, apps, settings, firmware, secrets, implied, label };
+        Step::plain(name, Body::Backup(body), Level::Link)
     }
 }
 
 /// A backup of what is named.
 #[must_use]
 pub fn backup(command: &str, named: Named, label: Option<String>) -> Resolved {
-    let what = format!("{command} {:?} {:?} {:?}", named.files, named.settings, named.firmware);
+    let mut what = format!("{command} {:?} {:?} {:?}", named.files, named.settings, named.firmware);
+    if !named.apps.is_empty() {
+        what.push_str(&format!(" {:?}", named.apps));
+    }
     Resolved::single(command, &what, vec![named.step(command, false, label)])
 }
 
@@ -214,17 +221,18 @@ pub fn backup(command: &str, named: Named, label: Option<String>) -> Resolved {
 /// # Errors
 /// `invalid` when the profile judges nothing.
 pub fn diagnose(profile: Option<&Resolved>) -> Result<Resolved> {
-    let mut expect = BTreeMap::new();
+    let (mut expect, mut attach) = (BTreeMap::new(), Vec::new());
     for step in profile.into_iter().flat_map(|resolved| &resolved.steps) {
         if let (Body::Diagnose(diagnose), None) = (&step.body, &step.skip) {
             expect.extend(diagnose.expect.clone());
+            attach.extend(diagnose.attach.clone());
         }
     }
-    if profile.is_some() && expect.is_empty() {
+    if profile.is_some() && expect.is_empty() && attach.is_empty() {
         return Err(Error::new(Kind::Invalid, "the profile has no `diagnose` step with limits")
             .next("leave the profile out to read without judging"));
     }
-    let steps = vec![Step::plain("diagnose", Body::Diagnose(DiagnoseStep { expect }), Level::Link)];
+    let steps = vec![Step::plain("diagnose", Body::Diagnose(DiagnoseStep { expect, attach }), Level::Link)];
     Ok(match profile {
         Some(resolved) => Resolved { steps, ..resolved.clone() },
         None => Resolved::single("diagnose", "diagnose", steps),

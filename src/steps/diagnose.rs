@@ -1,8 +1,12 @@
 //! `diagnose`: what the unit measures, judged by limits.
 
-use serde_json::Value;
+use std::io::{Seek, SeekFrom};
 
-use super::evidence::{Judged, Verdict};
+use serde_json::Value;
+use tempfile::SpooledTempFile;
+
+use super::backup::{IN_MEMORY, spooling};
+use super::evidence::{Attached, Judged, Verdict};
 use super::{Action, Bench, Effect, Observed, Stage, StepKind, lacking};
 use crate::device::{Capability, Diagnosis, Driver};
 use crate::error::{Error, Kind, Result};
@@ -21,8 +25,30 @@ impl StepKind for DiagnoseStep {
         Some(Action::Read)
     }
 
+    fn check(&self, driver: &mut dyn Driver) -> Result<()> {
+        let reports = driver.diagnostics().ok_or_else(|| lacking(Capability::Diagnostics))?.reports();
+        match self.attach.iter().find(|attach| !reports.contains(&attach.report.as_str())) {
+            None => Ok(()),
+            Some(attach) => {
+                let given = if reports.is_empty() { "none".to_owned() } else { reports.join(", ") };
+                let sentence = format!("the unit gives no report called {} (it gives: {given})", attach.report);
+                Err(Error::new(Kind::Unsupported, sentence))
+            }
+        }
+    }
+
     fn execute(&self, driver: &mut dyn Driver, _: Stage, _: &Observed, bench: &mut Bench<'_, '_>) -> Result<Effect> {
-        let diagnosis = driver.diagnostics().ok_or_else(|| lacking(Capability::Diagnostics))?.measure(bench.op)?;
+        let diagnostics = driver.diagnostics().ok_or_else(|| lacking(Capability::Diagnostics))?;
+        let diagnosis = diagnostics.measure(bench.op)?;
+        let mut attachments = Vec::new();
+        for attach in &self.attach {
+            bench.op.check()?;
+            let doing = |error: Error| error.while_doing(format!("reading report {}", attach.report));
+            let mut spool = SpooledTempFile::new(IN_MEMORY);
+            let bytes = diagnostics.report(&attach.report, attach.last, &mut spool, bench.op).map_err(doing)?;
+            let sha256 = spool.seek(SeekFrom::Start(0)).map_err(spooling).and_then(|_| bench.keep.put(&mut spool))?;
+            attachments.push(Attached { name: attach.report.clone(), bytes, sha256 });
+        }
         let measurements = self.judge(&diagnosis);
         let bad: Vec<String> = measurements
             .iter()
@@ -34,7 +60,7 @@ impl StepKind for DiagnoseStep {
             .collect();
         let verdict =
             (!bad.is_empty()).then(|| Error::new(Kind::Refused, format!("out of limits: {}", bad.join("; "))));
-        Ok(Effect { measurements, verdict, ..Effect::default() })
+        Ok(Effect { measurements, attachments, verdict, ..Effect::default() })
     }
 }
 

@@ -76,10 +76,21 @@ pub struct Judged {
     pub verdict: Option<Verdict>,
 }
 
+/// A report that was read from a unit and kept in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attached {
+    /// What the unit calls it: `bugreport`, `logcat`.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of it, under which the vault has it, lower-case hex.
+    pub sha256: String,
+}
+
 /// One thing that a backup could not take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Omitted {
-    /// `file` or `setting`.
+    /// `file`, `setting`, `firmware`, `app`, or `app-data`.
     pub kind: String,
     /// Its path or key.
     pub path: String,
@@ -119,6 +130,9 @@ pub struct StepResult {
     /// What the backup could not take.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<Omitted>,
+    /// Reports that were kept (`diagnose`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attached>,
     /// What a person or a console answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,

@@ -15,14 +15,14 @@ pub mod person;
 mod reboot;
 mod settings;
 
-use evidence::{Item, Judged, Omitted, StepOutcome};
+use evidence::{Attached, Item, Judged, Omitted, StepOutcome};
 use person::{Consent, Person};
 
 use std::fmt;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::device::{BayId, Capability, Departure, Driver, Level, Mode, Op, Unit};
+use crate::device::{BayId, Capability, Departure, Driver, Level, Marks, Mode, Op, Unit};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::Body;
@@ -68,7 +68,7 @@ pub trait Keep {
 /// One thing that a backup took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// `file`, `setting` or `firmware`.
+    /// `file`, `folder`, `setting`, `firmware` or `app`.
     pub kind: &'static str,
     /// Its path or key.
     pub path: String,
@@ -76,6 +76,17 @@ pub struct Kept {
     pub bytes: u64,
     /// Its SHA-256, lower-case hex.
     pub sha256: String,
+    /// The folder with which it was taken.
+    pub tree: Option<String>,
+    /// How it was marked there.
+    pub marks: Marks,
+}
+
+impl Kept {
+    /// Something that is known by its bytes alone.
+    fn new(kind: &'static str, path: String, bytes: u64, sha256: String) -> Kept {
+        Kept { kind, path, bytes, sha256, tree: None, marks: Marks::default() }
+    }
 }
 
 /// What a step found.
@@ -150,6 +161,8 @@ pub struct Effect {
     pub omitted: Vec<Omitted>,
     /// What a person or a console answered.
     pub answer: Option<String>,
+    /// Reports that were kept.
+    pub attachments: Vec<Attached>,
     /// Why the unit is bad, all the same.
     pub verdict: Option<Error>,
 }

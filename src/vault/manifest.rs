@@ -18,10 +18,16 @@ const FORMAT: u64 = 1;
 
 /// What kind of thing was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum ItemKind {
     /// A file, under its path on the unit.
     File,
+    /// A folder, under its path on the unit.
+    Folder,
+    /// A file of an application, under its package and part.
+    App,
+    /// What an application keeps for itself, under its package.
+    AppData,
     /// A setting, under its key.
     Setting,
     /// What a firmware slot holds, under its name.
@@ -32,6 +38,9 @@ impl fmt::Display for ItemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ItemKind::File => "file",
+            ItemKind::Folder => "folder",
+            ItemKind::App => "app",
+            ItemKind::AppData => "app-data",
             ItemKind::Setting => "setting",
             ItemKind::Firmware => "firmware",
         })
@@ -50,6 +59,23 @@ pub struct Item {
     /// SHA-256 of its bytes: the object that holds them.
     #[serde(with = "sha256_hex")]
     pub sha256: Digest,
+    /// The folder on the unit with which it was taken, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
+    /// Its permission bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// When it was modified, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<i64>,
+}
+
+impl Item {
+    /// Something that is known by its bytes alone.
+    #[must_use]
+    pub fn new(kind: ItemKind, path: &str, bytes: u64, sha256: Digest) -> Item {
+        Item { kind, path: path.to_owned(), bytes, sha256, tree: None, mode: None, modified: None }
+    }
 }
 
 /// One thing that could not be taken.

@@ -43,7 +43,7 @@ fn flip(path: &Path, byte: usize) {
 fn manifest(vault: &Vault, serial: &str, second: i64) -> Manifest {
     let item = |kind, path: &str, bytes: &[u8]| {
         let stored = vault.put(&mut &*bytes).unwrap();
-        Item { kind, path: path.to_owned(), bytes: stored.bytes, sha256: stored.sha256 }
+        Item::new(kind, path, stored.bytes, stored.sha256)
     };
     Manifest {
         serial: Some(serial.to_owned()),

@@ -317,6 +317,7 @@ fn what_a_slot_held_is_backed_up_and_can_be_put_back() {
         let old = rig.running();
         let body = |firmware| BackupStep {
             files: Vec::new(),
+            apps: Vec::new(),
             settings: Vec::new(),
             firmware,
             secrets: Vec::new(),
@@ -344,6 +345,7 @@ fn what_a_slot_held_is_backed_up_and_can_be_put_back() {
     let rig = Rig::new(|options| options.upload = Upload::Refused);
     let body = BackupStep {
         files: Vec::new(),
+        apps: Vec::new(),
         settings: Vec::new(),
         firmware: vec![KeptSlot::Written(None)],
         secrets: Vec::new(),

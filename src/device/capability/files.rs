@@ -43,6 +43,14 @@ pub trait Take {
     /// `storage`; reading ends with it.
     fn bytes(&mut self, index: usize, bytes: &[u8]) -> Result<()>;
 
+    /// File number `index` is there and the unit will not give it: `why`. What came of it is void, and reading goes on.
+    ///
+    /// # Errors
+    /// `refused` where every file is needed, which is so unless it is said; reading ends with it.
+    fn refuse(&mut self, _index: usize, why: &str) -> Result<()> {
+        Err(Error::new(Kind::Refused, why))
+    }
+
     /// File number `index` is complete; `false` when there is no such file.
     ///
     /// # Errors
@@ -117,20 +125,22 @@ pub trait Files {
         Ok(all)
     }
 
-    /// Reads many files, at most `most` bytes of each.
+    /// Reads many files, at most `most` bytes of each. One that the unit refuses, or that is longer, is for `into` to
+    /// refuse in turn.
     ///
     /// # Errors
-    /// As [`Files::read`], naming the file; `refused` when one is longer than `most`; what `into` answers.
+    /// As [`Files::read`], naming the file; what `into` answers.
     fn read_many(&mut self, paths: &[&str], most: u64, into: &mut dyn Take, op: &mut Op<'_>) -> Result<()> {
         for (index, path) in paths.iter().enumerate() {
             op.check()?;
             let mut tap = Tap { into: &mut *into, index, left: most, failed: None };
             let read = self.read(path, &mut tap, op);
-            if let Some(failed) = tap.failed {
-                return Err(failed.while_doing(format!("reading {path}")));
-            }
-            let read = read.map_err(|error| error.while_doing(format!("reading {path}")))?;
-            into.end(index, read.is_some())?;
+            let ended = match tap.failed.map_or(read, Err) {
+                Ok(read) => into.end(index, read.is_some()),
+                Err(error) if error.kind() == Kind::Refused => into.refuse(index, &error.to_string()),
+                Err(error) => Err(error),
+            };
+            ended.map_err(|error| error.while_doing(format!("reading {path}")))?;
         }
         Ok(())
     }

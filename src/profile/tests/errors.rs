@@ -219,3 +219,19 @@ fn applications_are_named_as_they_are() {
         assert!(shown.contains(said) && shown.contains("p.yaml:"), "{body}: {shown}");
     }
 }
+
+#[test]
+fn backups_and_diagnoses_name_what_there_is() {
+    for (step, said) in [
+        ("backup: { apps: [\"com x\"] }", "`com x` is no package name"),
+        ("backup: { apps: [] }", "`backup` names nothing"),
+        ("diagnose: { attach: [log cat] }", "`log cat` names no report; it looks like `logcat`"),
+        ("diagnose: { attach: [{ report: logcat, last: 30 }] }", "`last` needs its unit: write `30s` for seconds"),
+        ("diagnose: { attach: [logcat, { report: logcat }] }", "report `logcat` is attached twice"),
+        ("diagnose: { attach: [{ name: logcat }] }", "knows no key `name`"),
+    ] {
+        let bench = Bench::new(&[("p.yaml", &format!("{HEAD}steps:\n  - {step}\n"))]);
+        let said_of = bench.said(&bench.load().unwrap_err());
+        assert!(said_of.contains(said), "{step}: {said_of}");
+    }
+}

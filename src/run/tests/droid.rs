@@ -21,6 +21,8 @@ pub struct Droid {
     pub folders: BTreeMap<String, Marks>,
     /// What a tree shows besides files and folders.
     pub links: Vec<String>,
+    /// What the unit will not let be read.
+    pub locked: Vec<String>,
     pub reports: BTreeMap<&'static str, Vec<u8>>,
     /// Every file and application that is written loses its last byte.
     pub loses_byte: bool,
@@ -207,6 +209,9 @@ impl Files for Speaks {
         Ok(droid.files.get(path).map(|(bytes, _)| Digest::sha256(bytes)))
     }
     fn read(&mut self, path: &str, into: &mut dyn Write, _: &mut Op<'_>) -> Result<Option<u64>> {
+        if self.ask()?.locked.iter().any(|locked| locked == path) {
+            return Err(Error::new(Kind::Refused, "permission denied"));
+        }
         let bytes = self.ask()?.files.get(path).map(|(bytes, _)| bytes.clone());
         give(bytes, into)
     }

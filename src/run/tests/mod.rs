@@ -344,6 +344,7 @@ fn a_backup_leaves_out_what_an_earlier_run_put_there_as_a_secret() {
     station.run(vec![setting("set", b"hunter2", true)]);
     let body = BackupStep {
         files: Vec::new(),
+        apps: Vec::new(),
         settings: vec!["k".to_owned()],
         firmware: Vec::new(),
         secrets: Vec::new(),
@@ -362,6 +363,7 @@ fn a_backup_says_what_it_could_not_take_and_is_then_not_a_pass() {
     let backup = |files: &[&str]| {
         let body = BackupStep {
             files: files.iter().map(|path| (*path).to_owned()).collect(),
+            apps: Vec::new(),
             settings: Vec::new(),
             firmware: Vec::new(),
             secrets: Vec::new(),

@@ -4,7 +4,7 @@ use super::droid::{self, Droid, Shared};
 use super::*;
 use crate::device::Marks;
 use crate::digest::Digest;
-use crate::profile::model::{Leaf, PutTree};
+use crate::profile::model::{Attach, DiagnoseStep, Leaf, PutTree};
 
 fn unit() -> Shared {
     let mut droid = Droid::default();
@@ -129,4 +129,90 @@ fn cut_at_every_question_a_tree_is_finished_by_the_next_run() {
         assert_eq!(droid::run(&unit, steps()).outcome, Outcome::Pass, "question {at}");
         assert_eq!(unit.lock().unwrap().files["/sdcard/media/sub/0"], (b"file 0".to_vec(), MARKS));
     }
+}
+
+fn backup(files: &[&str], apps: &[&str]) -> Vec<Step> {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let body = BackupStep {
+        files: names(files),
+        apps: names(apps),
+        settings: Vec::new(),
+        firmware: Vec::new(),
+        secrets: Vec::new(),
+        implied: false,
+        label: None,
+    };
+    vec![Step::plain("backup", Body::Backup(body), Level::Link)]
+}
+
+#[test]
+fn a_folder_is_taken_whole_and_what_it_holds_besides_is_said() {
+    let unit = unit();
+    droid::run(&unit, put(tree(MARKS), Level::Digest));
+    let station = Station::new();
+    let report = droid::try_run(&station, &unit, backup(&["/sdcard/media", "/sdcard/media/a.txt"], &[])).unwrap();
+    assert_eq!(report.outcome, Outcome::Pass, "{:?}", report.error);
+    let kept = station.vault.find(report.steps[0].backup.as_deref().unwrap()).unwrap().manifest;
+    assert_eq!((kept.complete, kept.items.len()), (true, 2 + 42 + 1));
+    let file = kept.items.iter().find(|item| item.path == "/sdcard/media/sub/7").unwrap();
+    assert_eq!((file.tree.as_deref(), file.mode, file.modified), (Some("/sdcard/media"), MARKS.mode, MARKS.modified));
+    assert_eq!(file.sha256, Digest::sha256(b"file 7"));
+    assert_eq!(kept.items.last().unwrap().tree, None, "a file that was named is one file");
+    {
+        let mut unit = unit.lock().unwrap();
+        unit.links.push("/sdcard/media/loop".to_owned());
+        unit.locked.push("/sdcard/media/sub/3".to_owned());
+    }
+    let report = droid::try_run(&station, &unit, backup(&["/sdcard/media", "/none"], &[])).unwrap();
+    assert_eq!((report.outcome, report.error.unwrap().kind), (Outcome::Fail, Kind::Refused));
+    let mut omitted: Vec<_> = report.steps[0].omitted.iter().map(|o| (o.path.as_str(), o.why.as_str())).collect();
+    omitted.sort_unstable();
+    let expected = [
+        ("/none", "the unit has no such file"),
+        ("/sdcard/media/loop", "it is a symbolic link"),
+        ("/sdcard/media/sub/3", "permission denied"),
+    ];
+    assert_eq!(omitted, expected);
+    assert_eq!(report.steps[0].items.len(), 2 + 41, "what could be taken is kept");
+}
+
+#[test]
+fn an_application_is_taken_without_its_data_and_that_is_said() {
+    let unit = unit();
+    {
+        let mut unit = unit.lock().unwrap();
+        let parts = [("base", b"base".to_vec()), ("split_de", b"words".to_vec())];
+        let parts = parts.into_iter().map(|(part, bytes)| (part.to_owned(), bytes)).collect();
+        unit.apps.insert("org.kiosk".to_owned(), (4, parts));
+    }
+    for named in [&["org.kiosk"][..], &["*", "org.kiosk"]] {
+        let report = droid::run(&unit, backup(&[], named));
+        let step = &report.steps[0];
+        let paths: Vec<&str> = step.items.iter().map(|item| item.path.as_str()).collect();
+        assert_eq!(paths, ["org.kiosk/base", "org.kiosk/split_de"]);
+        assert_eq!(step.items[1].observed, Some(Digest::sha256(b"words").to_string()));
+        assert_eq!((report.outcome, step.omitted.len()), (Outcome::Fail, 1));
+        assert_eq!((step.omitted[0].kind.as_str(), step.omitted[0].path.as_str()), ("app-data", "org.kiosk"));
+    }
+}
+
+#[test]
+fn reports_are_kept_with_a_diagnosis() {
+    let unit = unit();
+    unit.lock().unwrap().reports.insert("logcat", b"I am fine".to_vec());
+    let step = |report: &str| {
+        let attach = vec![Attach { report: report.to_owned(), last: None }];
+        let body = DiagnoseStep { expect: BTreeMap::new(), attach };
+        vec![Step::plain("look", Body::Diagnose(body), Level::Link)]
+    };
+    let station = Station::new();
+    let report = droid::try_run(&station, &unit, step("logcat")).unwrap();
+    let kept = &report.steps[0].attachments[0];
+    let sha256 = Digest::sha256(b"I am fine");
+    assert_eq!((kept.name.as_str(), kept.bytes, &kept.sha256), ("logcat", 9, &sha256.to_string()));
+    assert!(station.vault.holds(&sha256).unwrap());
+    let refused = droid::try_run(&station, &unit, step("bugreport")).unwrap();
+    assert_eq!((refused.outcome, refused.error.unwrap().kind), (Outcome::Fail, Kind::Refused));
+    let unknown = droid::try_run(&station, &unit, step("weather")).unwrap_err();
+    assert_eq!(unknown.kind(), Kind::Unsupported);
 }

@@ -1,5 +1,8 @@
 //! `backup`: what is named, read from the unit into the vault; and in plain words what could not be taken.
 
+mod apps;
+mod tree;
+
 use std::io::{Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
@@ -12,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::profile::model::{BackupStep, KeptSlot};
 
 /// Up to this many bytes a file waits in memory for its digest; longer ones on disk.
-const IN_MEMORY: usize = 8 << 20;
+pub(super) const IN_MEMORY: usize = 8 << 20;
 
 impl StepKind for BackupStep {
     fn describe(&self) -> String {
@@ -34,11 +37,20 @@ impl StepKind for BackupStep {
         secrets.extend(self.secrets.iter().cloned());
         for path in &self.files {
             bench.op.check()?;
+            // What a profile writes are files; what a person names may be a folder.
+            let folder = if self.implied { None } else { tree::folder(driver, path, bench)? };
+            if let Some(listing) = folder {
+                tree::take(driver, path, &listing, &secrets, bench, &mut kept, &mut omitted)?;
+                continue;
+            }
             let taken = match secrets.contains(path) {
                 true => Err(SECRET.to_owned()),
                 false => take_file(driver, path, bench)?,
             };
             sort(("file", path), taken, self.implied, &mut kept, &mut omitted);
+        }
+        if !self.apps.is_empty() {
+            apps::take(driver, &self.apps, bench, &mut kept, &mut omitted)?;
         }
         for key in &self.settings {
             bench.op.check()?;
@@ -59,7 +71,11 @@ impl StepKind for BackupStep {
         }
         let backup = bench.keep.backup(driver.unit(), self.label.as_deref(), &kept, &omitted)?;
         let verdict = (!omitted.is_empty()).then(|| {
-            let what: Vec<String> = omitted.iter().map(|o| format!("{} {}: {}", o.kind, o.path, o.why)).collect();
+            let named = |o: &Omitted| format!("{} {}: {}", o.kind, o.path, o.why);
+            let mut what: Vec<String> = omitted.iter().take(NAMED).map(named).collect();
+            if omitted.len() > NAMED {
+                what.push(format!("and {} more", omitted.len() - NAMED));
+            }
             Error::new(Kind::Refused, format!("the backup is incomplete: {}", what.join("; ")))
                 .next("name only what the unit has, or accept it with --accept-omitted")
         });
@@ -75,6 +91,8 @@ impl StepKind for BackupStep {
     }
 }
 
+/// As many of those that were left out are named in the error.
+const NAMED: usize = 5;
 const SECRET: &str = "it holds a secret, and the vault cannot encrypt yet";
 
 /// What there was: its length and SHA-256; `None` when the unit has no such thing; or why it was not taken.
@@ -89,7 +107,7 @@ fn sort(
     omitted: &mut Vec<Omitted>,
 ) {
     let why = match taken {
-        Ok(Some((bytes, sha256))) => return kept.push(Kept { kind, path: path.to_owned(), bytes, sha256 }),
+        Ok(Some((bytes, sha256))) => return kept.push(Kept::new(kind, path.to_owned(), bytes, sha256)),
         Ok(None) if implied => return,
         Ok(None) => format!("the unit has no such {kind}"),
         Err(why) => why,
@@ -185,6 +203,6 @@ fn take_setting(driver: &mut dyn Driver, key: &str, bench: &mut Bench<'_, '_>) -
     }
 }
 
-fn spooling(error: std::io::Error) -> Error {
+pub(super) fn spooling(error: std::io::Error) -> Error {
     Error::new(Kind::Storage, "a temporary file cannot be used").because(error)
 }
