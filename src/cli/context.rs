@@ -10,7 +10,7 @@ use super::report::{Failure, Result, Voice};
 use crate::clock::{Clock, SystemClock};
 use crate::device::{Bay, Cancel, Driver, Op};
 use crate::error::{Error, Kind};
-use crate::home::Home;
+use crate::home::{Home, KeyFolder};
 use crate::station::map::Map;
 use crate::station::{self, Capture, Machine, Office, PortBay, Selector, Target, World};
 
@@ -109,6 +109,11 @@ impl Context {
         Map::under(&root().map_or_else(Home::default_root, Ok)?)
     }
 
+    /// The keys by which units may know the station.
+    pub(super) fn keys(&self) -> Result<KeyFolder, Error> {
+        KeyFolder::of(root())
+    }
+
     /// The machine as `units` bays will see it.
     pub(super) fn world(&self, units: usize, secrets: Secrets) -> Result<Arc<dyn World>, Error> {
         let capture = match &self.global.capture {
@@ -123,7 +128,7 @@ impl Context {
             }
             Some(path) => Some(Capture::create(path)?),
         };
-        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), capture).with_bays(self.map()?)))
+        Ok(Arc::new(Machine::new(Arc::clone(&self.clock), capture).with_bays(self.map()?).with_keys(self.keys()?)))
     }
 
     /// The bay that is meant, or the only unit known by its USB identity.

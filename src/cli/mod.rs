@@ -14,6 +14,7 @@ mod diagnose;
 pub mod exit;
 mod hall;
 mod info;
+mod key;
 mod ledger;
 mod plan;
 mod profile;
@@ -90,6 +91,7 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     Vault(vault::VaultCommand),
     Bay(bay::BayCommand),
+    Key(key::KeyCommand),
     Udev(udev::UdevCommand),
     Demo(demo::Demo),
     Stub(Box<stub::Stub>),
@@ -127,6 +129,7 @@ fn run(cli: Cli) -> Exit {
         Command::Ledger(command) => command.run(&cx),
         Command::Vault(command) => command.run(&cx),
         Command::Bay(command) => command.run(&cx),
+        Command::Key(command) => command.run(&cx),
         Command::Udev(command) => command.run(&cx),
         Command::Stub(command) => command.run(&cx.voice),
         Command::Completions(command) => command.run(&cx, &mut Cli::command()),

@@ -10,11 +10,45 @@ mod smp;
 
 use crate::clock::Clock;
 use crate::device::{Driver, ModeSpec, Op, Proof, Signature};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::link::{Link, usb};
 
 /// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
 pub type Options = BTreeMap<String, String>;
+
+/// A key by which a unit may know the station.
+pub trait Identity {
+    /// Signs a unit's token.
+    ///
+    /// # Errors
+    /// `storage`: the key cannot be used.
+    fn sign(&self, token: &[u8; 20]) -> Result<Vec<u8>>;
+
+    /// The public key, with a name behind it.
+    fn public(&self) -> String;
+
+    /// Its fingerprint, as a unit shows it to the person it asks.
+    fn fingerprint(&self) -> String;
+}
+
+/// The station's keys, asked for only when a unit asks.
+pub trait Keys: Send + Sync {
+    /// The key for ADB.
+    ///
+    /// # Errors
+    /// `storage`: it cannot be read or made; `unauthorized` when there is none.
+    fn adb(&self) -> Result<Box<dyn Identity>>;
+}
+
+/// No keys.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoKeys;
+
+impl Keys for NoKeys {
+    fn adb(&self) -> Result<Box<dyn Identity>> {
+        Err(Error::new(Kind::Unauthorized, "there is no key to show to the unit"))
+    }
+}
 
 /// A protocol that can be opened over a link.
 pub trait Protocol: Sync {
@@ -58,6 +92,21 @@ pub trait OverStream {
     /// Link errors; `timed-out` when nothing answers; `invalid` for an unknown option.
     fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
 
+    /// The same, by a station that can say who it is.
+    ///
+    /// # Errors
+    /// As [`OverStream::open`]; `unauthorized` when the unit does not know the station.
+    fn open_as(
+        &self,
+        _keys: &dyn Keys,
+        link: Link,
+        options: &Options,
+        clock: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>> {
+        self.open(link, options, clock, op)
+    }
+
     /// Whether its units hang on serial ports too; else a serial port is asked only when this protocol is named.
     fn over_serial(&self) -> bool {
         true
@@ -77,6 +126,21 @@ pub trait OverUsb {
         clock: &Arc<dyn Clock>,
         op: &mut Op<'_>,
     ) -> Result<Box<dyn Driver>>;
+
+    /// The same, by a station that can say who it is.
+    ///
+    /// # Errors
+    /// As [`OverUsb::open`]; `unauthorized` when the unit does not know the station.
+    fn open_as(
+        &self,
+        _keys: &dyn Keys,
+        device: Box<dyn usb::Device>,
+        options: &Options,
+        clock: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>> {
+        self.open(device, options, clock, op)
+    }
 }
 
 /// Every protocol that Hardwire drives.

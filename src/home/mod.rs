@@ -3,10 +3,15 @@
 //! ```text
 //! station.yaml   format 1: the station's id, and its bays. Keys of other versions are left alone.
 //! secret         32 random bytes, readable by the user only; keys the digests of secrets
+//! keys/          the station's key for ADB, if its user has none
 //! ledger.sqlite  all records
 //! journals/      one file for each run that has no record yet
 //! vault/         backups and artifacts by digest
 //! ```
+
+mod keys;
+
+pub use keys::{AdbKey, KeyFolder};
 
 use std::fmt;
 use std::fs;

@@ -10,8 +10,9 @@ use super::map::Map;
 use crate::clock::Clock;
 use crate::detect::{self, Change, Found, Watch};
 use crate::device::Signature;
-use crate::drivers::{self, Protocol};
+use crate::drivers::{self, Keys, NoKeys, Protocol};
 use crate::error::{Error, Kind, Result};
+use crate::home::KeyFolder;
 use crate::link::{self, Address, Contact, Opened, SerialOptions};
 
 /// What a bay opens its units through.
@@ -45,6 +46,11 @@ pub trait World: Send + Sync {
 
     /// The program's clock.
     fn clock(&self) -> &Arc<dyn Clock>;
+
+    /// The keys by which units may know the station.
+    fn keys(&self) -> &dyn Keys {
+        &NoKeys
+    }
 }
 
 /// The USB identities of every protocol.
@@ -58,19 +64,26 @@ pub struct Machine {
     clock: Arc<dyn Clock>,
     capture: Option<Capture>,
     map: Map,
+    keys: Option<KeyFolder>,
 }
 
 impl Machine {
     /// This machine, under `clock`; what goes over its links is kept in `capture`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, capture: Option<Capture>) -> Machine {
-        Machine { clock, capture, map: Map::default() }
+        Machine { clock, capture, map: Map::default(), keys: None }
     }
 
     /// The same, with bays.
     #[must_use]
     pub fn with_bays(self, map: Map) -> Machine {
         Machine { map, ..self }
+    }
+
+    /// The same, with keys.
+    #[must_use]
+    pub fn with_keys(self, keys: KeyFolder) -> Machine {
+        Machine { keys: Some(keys), ..self }
     }
 }
 
@@ -110,6 +123,10 @@ impl World for Machine {
 
     fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    fn keys(&self) -> &dyn Keys {
+        self.keys.as_ref().map_or(&NoKeys, |keys| keys)
     }
 }
 

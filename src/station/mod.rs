@@ -6,6 +6,7 @@ mod bay;
 mod fake;
 pub mod fleet;
 mod gate;
+mod keys;
 mod lookout;
 mod machine;
 pub mod map;
@@ -22,6 +23,7 @@ mod suit;
 
 pub use bay::PortBay;
 pub use gate::Together;
+pub use keys::KEY_NAME;
 pub use lookout::{Lookout, Sight, Spoken};
 pub use machine::{Capture, Machine, World, signatures};
 pub use met::{Met, meet};

@@ -34,9 +34,3 @@ pub(super) fn failed(failure: Failure, address: &str) -> Error {
     };
     Error::new(kind, sentence).because(failure).next(next)
 }
-
-/// The unit asks who we are, and there is no key to answer with.
-pub(super) fn unauthorized(address: &str) -> Error {
-    Error::new(Kind::Unauthorized, format!("the unit at {address} wants to know who we are"))
-        .next("use a unit whose build asks nobody, or go on by another way")
-}

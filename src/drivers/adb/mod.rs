@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Options, OverStream, OverUsb, Protocol};
+use super::{Keys, NoKeys, Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
     Apps, Capability, Console, Driver, Files, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks,
@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::link::{Link, usb};
 
 mod apps;
+mod auth;
 mod compress;
 mod console;
 mod failure;
@@ -104,9 +105,20 @@ impl Protocol for Adb {
 }
 
 impl OverStream for Adb {
-    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+    fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        OverStream::open_as(self, &NoKeys, link, options, clock, op)
+    }
+
+    fn open_as(
+        &self,
+        keys: &dyn Keys,
+        link: Link,
+        options: &Options,
+        _: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
-        let wire = Wire::over_stream(link, &options, op)?;
+        let wire = Wire::over_stream(link, keys, &options, op)?;
         Ok(Box::new(open::open(wire, None, &options, op)?))
     }
 
@@ -120,12 +132,23 @@ impl OverUsb for Adb {
         &self,
         device: Box<dyn usb::Device>,
         options: &Options,
+        clock: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>> {
+        OverUsb::open_as(self, &NoKeys, device, options, clock, op)
+    }
+
+    fn open_as(
+        &self,
+        keys: &dyn Keys,
+        device: Box<dyn usb::Device>,
+        options: &Options,
         _: &Arc<dyn Clock>,
         op: &mut Op<'_>,
     ) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
         let serial = device.about().serial.clone();
-        let wire = Wire::over_usb(device, &options, op)?;
+        let wire = Wire::over_usb(device, keys, &options, op)?;
         Ok(Box::new(open::open(wire, serial.as_deref(), &options, op)?))
     }
 }

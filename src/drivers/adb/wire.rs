@@ -8,9 +8,11 @@ use protocols::adb::session::{Connection, Event, Policy, Step, StreamId};
 use protocols::usb::Interface;
 use tracing::{debug, trace};
 
-use super::failure::{failed, unauthorized};
+use super::auth::Asked;
+use super::failure::failed;
 use super::options::AdbOptions;
 use crate::device::Op;
+use crate::drivers::Keys;
 use crate::error::{Error, Kind, Result};
 use crate::link::Link;
 use crate::link::usb::{self, Ending, Pipes};
@@ -73,12 +75,17 @@ enum State {
 
 impl Wire {
     /// To a unit at the other end of a stream of bytes.
-    pub(super) fn over_stream(link: Link, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
-        Wire::connect(link, Parts::Joined, options, op)
+    pub(super) fn over_stream(link: Link, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
+        Wire::connect(link, Parts::Joined, keys, options, op)
     }
 
     /// To a unit on USB.
-    pub(super) fn over_usb(device: Box<dyn usb::Device>, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
+    pub(super) fn over_usb(
+        device: Box<dyn usb::Device>,
+        keys: &dyn Keys,
+        options: &AdbOptions,
+        op: &mut Op<'_>,
+    ) -> Result<Wire> {
         let about = device.about();
         let address = about.address();
         let is_adb = |interface: &&Interface| {
@@ -91,10 +98,10 @@ impl Wire {
         })?;
         let pipes = Pipes::of(interface, Ending::ShortPacket)?;
         let link = device.stream(&pipes).map_err(held)?;
-        Wire::connect(link, Parts::Apart, options, op)
+        Wire::connect(link, Parts::Apart, keys, options, op)
     }
 
-    fn connect(link: Link, parts: Parts, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
+    fn connect(link: Link, parts: Parts, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<Wire> {
         let policy = Policy { person: options.auth_wait, ..Policy::default() };
         let mut wire = Wire {
             link,
@@ -104,22 +111,26 @@ impl Wire {
             streams: BTreeMap::new(),
             buf: vec![0; READ_AT_ONCE],
         };
+        let mut asked = Asked::default();
         loop {
-            match wire.step(op)? {
+            let step = wire.step(op).map_err(|error| asked.explain(error))?;
+            match step {
                 Some(Event::Connected(banner)) => {
                     debug!(features = %banner.features, "connected");
                     wire.banner = banner;
                     return Ok(wire);
                 }
-                Some(Event::Token(_)) => return Err(unauthorized(wire.address())),
+                Some(Event::Token(token)) => asked.answer(&token, keys, &mut wire.connection, op)?,
                 Some(_) => {}
-                None => wire.wait(LOOK_UP, op)?,
+                None => {
+                    // A person is waited for as long as told, and nobody waits for a run that was stopped.
+                    if asked.is_offered() {
+                        op.check()?;
+                    }
+                    wire.wait(LOOK_UP, op).map_err(|error| asked.explain(error))?;
+                }
             }
         }
-    }
-
-    pub(super) fn address(&self) -> &str {
-        &self.link.address
     }
 
     /// What the unit said of itself.

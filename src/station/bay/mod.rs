@@ -233,11 +233,11 @@ impl PortBay {
         let (options, clock) = (&self.target.options, self.world.clock());
         match self.world.open(address, &self.target.serial)? {
             Opened::Stream(link) => match protocol.over_stream() {
-                Some(over) => over.open(link, options, clock, op),
+                Some(over) => over.open_as(self.world.keys(), link, options, clock, op),
                 None => Err(Error::new(Kind::Unsupported, format!("{} needs a USB device", protocol.name()))),
             },
             Opened::Usb(device) => match protocol.over_usb() {
-                Some(over) => over.open(device, options, clock, op),
+                Some(over) => over.open_as(self.world.keys(), device, options, clock, op),
                 None => Err(Error::new(Kind::Unsupported, format!("{} needs a serial port", protocol.name()))),
             },
         }

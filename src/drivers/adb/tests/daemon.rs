@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use protocols::adb::auth::PublicKey;
+use protocols::adb::message::AuthKind;
 use protocols::adb::message::shell::{self, Kind as Part};
 use protocols::adb::message::sync::{Request, RequestPart, Requests};
 use protocols::adb::wire::{Command, Deframer, Header, MAX_PAYLOAD, Packet, Version};
@@ -59,7 +61,19 @@ pub(super) struct Daemon {
     silent: bool,
     huge: bool,
     first: Option<Command>,
+    guard: Option<Guard>,
 }
+
+/// Who is let in.
+pub(super) struct Guard {
+    /// The key that is known beforehand.
+    pub known: Option<PublicKey>,
+    /// When the person at the unit accepts what is offered.
+    pub accepts_at: Option<Moment>,
+    pub offered: Option<PublicKey>,
+}
+
+const TOKEN: [u8; 20] = *b"twenty bytes of toke";
 
 impl Daemon {
     pub(super) fn with_banner(banner: &str) -> Daemon {
@@ -76,6 +90,7 @@ impl Daemon {
             silent: false,
             huge: false,
             first: None,
+            guard: None,
         }
     }
 
@@ -96,6 +111,16 @@ impl Daemon {
 
     pub(super) fn first(command: Command) -> Daemon {
         Daemon { first: Some(command), ..Daemon::bare() }
+    }
+
+    /// It asks who is there.
+    pub(super) fn guarded(self, known: Option<PublicKey>, accepts_at: Option<Moment>) -> Daemon {
+        Daemon { guard: Some(Guard { known, accepts_at, offered: None }), ..self }
+    }
+
+    /// The key that it was offered.
+    pub(super) fn offered(&self) -> Option<&PublicKey> {
+        self.guard.as_ref().and_then(|guard| guard.offered.as_ref())
     }
 
     /// It announces 4 GiB after its banner.
@@ -132,6 +157,8 @@ impl Daemon {
     fn on_packet(&mut self, packet: &Packet) {
         match packet.command {
             Command::CNXN if self.silent => {}
+            Command::CNXN if self.guard.is_some() => self.send(Command::AUTH, 1, 0, &TOKEN),
+            Command::AUTH => self.on_auth(packet),
             Command::CNXN => {
                 self.deframer.agree(MAX_PAYLOAD, Version::NO_CHECKSUM);
                 let banner = self.banner.clone();
@@ -177,6 +204,25 @@ impl Daemon {
 }
 
 impl Daemon {
+    fn on_auth(&mut self, packet: &Packet) {
+        let Some(guard) = &mut self.guard else { return };
+        match AuthKind::from_code(packet.arg0) {
+            AuthKind::Signature if guard.known.as_ref().is_some_and(|key| key.verify(&TOKEN, &packet.payload)) => {
+                self.let_in();
+            }
+            AuthKind::Signature => self.send(Command::AUTH, 1, 0, &TOKEN),
+            AuthKind::PublicKey => guard.offered = Some(PublicKey::parse(&packet.payload).expect("a key").0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn let_in(&mut self) {
+        self.guard = self.guard.take().map(|guard| Guard { accepts_at: None, ..guard });
+        self.deframer.agree(MAX_PAYLOAD, Version::NO_CHECKSUM);
+        let banner = self.banner.clone();
+        self.send(Command::CNXN, Version::NO_CHECKSUM.0, MAX_PAYLOAD, banner.as_bytes());
+    }
+
     fn on_sync(&mut self, packet: &Packet) {
         let (Some((reader, path, data)), Some(files)) = (self.syncs.get_mut(&packet.arg1), self.files.as_mut()) else {
             return;
@@ -211,7 +257,11 @@ impl Peer for Daemon {
         Ok(())
     }
 
-    fn give(&mut self, _: Moment) -> Result<Vec<u8>> {
+    fn give(&mut self, now: Moment) -> Result<Vec<u8>> {
+        let accepts = |guard: &Guard| guard.offered.is_some() && guard.accepts_at.is_some_and(|at| now >= at);
+        if self.guard.as_ref().is_some_and(accepts) {
+            self.let_in();
+        }
         Ok(std::mem::take(&mut self.out))
     }
 }

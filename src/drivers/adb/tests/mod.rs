@@ -1,6 +1,7 @@
 //! The driver against a daemon in memory that follows a script.
 
 mod apps;
+mod auth;
 mod daemon;
 mod files;
 
@@ -20,12 +21,22 @@ fn with<T>(
     options: &[(&str, &str)],
     ask: impl FnOnce(&mut dyn Driver, &mut Op<'_>) -> T,
 ) -> (Result<T>, Daemon) {
+    with_keys(&NoKeys, daemon, options, ask)
+}
+
+/// The same, by a station with these keys.
+fn with_keys<T>(
+    keys: &dyn Keys,
+    daemon: Daemon,
+    options: &[(&str, &str)],
+    ask: impl FnOnce(&mut dyn Driver, &mut Op<'_>) -> T,
+) -> (Result<T>, Daemon) {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let (cancel, mut quiet) = (Cancel::default(), |_| {});
     let mut op = Op::new(&*clock, &cancel, &mut quiet);
     let daemon = Arc::new(Mutex::new(daemon));
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let opened = OverStream::open(&Adb, memory::served(&daemon, &clock), &options, &clock, &mut op);
+    let opened = OverStream::open_as(&Adb, keys, memory::served(&daemon, &clock), &options, &clock, &mut op);
     let done = opened.map(|mut driver| ask(&mut *driver, &mut op));
     let daemon = Arc::into_inner(daemon).expect("the driver is closed").into_inner().expect("no panic");
     (done, daemon)
