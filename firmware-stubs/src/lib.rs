@@ -2,12 +2,14 @@
 //! drivers. They keep their state across power cuts, and do wrong what they are told to do wrong.
 #![forbid(unsafe_code)]
 
+pub mod adb;
 mod clock;
 pub mod dfu;
 pub mod fastboot;
 mod fault;
 pub mod gadget;
 mod lifetime;
+pub mod phone;
 pub mod smp;
 pub mod usb;
 

@@ -29,6 +29,7 @@ fn help_is_documentation() {
         "demo",
         "stub",
         "stub dfu",
+        "stub adb",
         "stub fastboot",
         "stub bridge",
         "stub usb",

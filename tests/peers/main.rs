@@ -2,6 +2,7 @@
 //! speak the protocol and not a dialect of their own.
 #![allow(clippy::disallowed_methods, reason = "processes live in real time")]
 
+mod adb;
 mod fastboot;
 mod smpmgr;
 #[path = "../devices/support/mod.rs"]

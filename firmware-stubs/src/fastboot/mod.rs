@@ -30,4 +30,5 @@ pub use port::{Port, descriptors};
 pub use slots::{Slot, SlotState};
 pub use store::{Kind, Partition, Store};
 pub use tcp::serve;
+pub(crate) use tcp::{Server, wait};
 pub use unit::Unit;

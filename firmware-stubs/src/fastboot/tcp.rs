@@ -28,20 +28,35 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<End, Error> {
     let wishes = Wishes::catch(lifetime, Pulls::None).map_err(Error::Network)?;
-    let listener = TcpListener::bind(address).map_err(Error::Network)?;
-    listener.set_nonblocking(true).map_err(Error::Network)?;
-    ready(listener.local_addr().map_err(Error::Network)?);
-    let mut server = Server { engine, listener, host: None, away: None };
+    let mut server = Server::listen(engine, address)?;
+    ready(server.address().map_err(Error::Network)?);
     loop {
-        server.wait(&wishes).map_err(Error::Network)?;
+        let fds = wishes.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).chain(server.fds()).collect();
+        wait(fds, server.wakes_at()).map_err(Error::Network)?;
         if wishes.take() == Some(Wish::End) {
             return Ok(End::Asked);
         }
         match server.step() {
-            Ok(()) => {}
+            Ok(None) => {}
+            Ok(Some(outcome)) => server.start(match outcome {
+                Outcome::Fastbootd => Mode::Fastbootd,
+                Outcome::System | Outcome::Bootloader | Outcome::Recovery | Outcome::Off => Mode::Bootloader,
+            }),
             Err(Stop::Unplugged) => return Ok(End::PowerLost),
             Err(Stop::Broken(error)) => return Err(Error::Network(io::Error::other(error))),
         }
+    }
+}
+
+/// Waits until one of these is readable, or until then.
+pub(crate) fn wait(mut fds: Vec<PollFd<'_>>, until: Option<Moment>) -> io::Result<()> {
+    let timeout = until.map_or(PollTimeout::NONE, |until| {
+        let left = until.saturating_since(moment()).as_millis() + 1;
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    });
+    match poll(&mut fds, timeout) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -50,8 +65,9 @@ struct Host {
     deframer: Deframer,
 }
 
-struct Server {
-    engine: Engine,
+/// An engine on TCP, waited for together with other things.
+pub(crate) struct Server {
+    pub(crate) engine: Engine,
     listener: TcpListener,
     host: Option<Host>,
     /// Starting until then: nobody is let in.
@@ -59,25 +75,40 @@ struct Server {
 }
 
 impl Server {
-    fn wait(&self, wishes: &Wishes) -> io::Result<()> {
-        let until = [self.engine.wakes_at(), self.away].into_iter().flatten().min();
-        let timeout = until.map_or(PollTimeout::NONE, |until| {
-            let left = until.saturating_since(moment()).as_millis() + 1;
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
-        let mut fds: Vec<PollFd<'_>> = wishes.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match (&self.host, self.away) {
-            (_, Some(_)) => {}
-            (Some(host), None) => fds.push(PollFd::new(host.stream.as_fd(), PollFlags::POLLIN)),
-            (None, None) => fds.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)),
-        }
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+    pub(crate) fn listen(engine: Engine, address: SocketAddr) -> Result<Self, Error> {
+        let listener = TcpListener::bind(address).map_err(Error::Network)?;
+        listener.set_nonblocking(true).map_err(Error::Network)?;
+        Ok(Self { engine, listener, host: None, away: None })
     }
 
-    fn step(&mut self) -> Result<(), Stop> {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What becomes readable when there is something to do.
+    pub(crate) fn fds(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let fd = match (&self.host, self.away) {
+            (_, Some(_)) => None,
+            (Some(host), None) => Some(host.stream.as_fd()),
+            (None, None) => Some(self.listener.as_fd()),
+        };
+        fd.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+    }
+
+    /// When there is something to do in any case.
+    pub(crate) fn wakes_at(&self) -> Option<Moment> {
+        [self.engine.wakes_at(), self.away].into_iter().flatten().min()
+    }
+
+    /// Starts the engine in this mode, after a while.
+    fn start(&mut self, mode: Mode) {
+        self.away = Some(moment() + self.engine.options().boot_time);
+        self.engine.start(mode);
+    }
+
+    /// Does what there is to do. What the unit starts next, once it does: its host is gone then.
+    pub(crate) fn step(&mut self) -> Result<Option<Outcome>, Stop> {
         let now = moment();
         if self.away.is_some_and(|until| until <= now) {
             self.away = None;
@@ -88,15 +119,11 @@ impl Server {
         }
         self.hear(now)?;
         self.answer();
-        if let Some(outcome) = self.engine.outcome(moment()) {
+        let outcome = self.engine.outcome(moment());
+        if outcome.is_some() {
             self.host = None;
-            self.away = Some(now + self.engine.options().boot_time);
-            self.engine.start(match outcome {
-                Outcome::Fastbootd => Mode::Fastbootd,
-                Outcome::System | Outcome::Bootloader | Outcome::Recovery | Outcome::Off => Mode::Bootloader,
-            });
         }
-        Ok(())
+        Ok(outcome)
     }
 
     fn accept(&mut self) {

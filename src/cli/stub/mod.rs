@@ -1,5 +1,6 @@
 //! `hardwire stub`.
 
+mod adb;
 mod bridge;
 mod dfu;
 mod fastboot;
@@ -28,6 +29,7 @@ pub(super) struct Stub {
 enum StubKind {
     Smp(smp::SmpStub),
     Dfu(dfu::DfuStub),
+    Adb(adb::AdbStub),
     Fastboot(fastboot::FastbootStub),
     Usb(usb::UsbStub),
     Bridge(bridge::BridgeStub),
@@ -39,6 +41,7 @@ impl Stub {
         match self.kind {
             StubKind::Smp(stub) => stub.run(voice),
             StubKind::Dfu(stub) => stub.run(voice),
+            StubKind::Adb(stub) => stub.run(voice),
             StubKind::Fastboot(stub) => stub.run(voice),
             StubKind::Usb(stub) => stub.run(voice),
             StubKind::Bridge(stub) => stub.run(voice),

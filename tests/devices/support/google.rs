@@ -90,15 +90,17 @@ impl Adb {
         done.stdout
     }
 
-    /// Waits until a unit is listed in this state, such as `device` or `unauthorized`.
+    /// Whether a unit is listed in this state, such as `device` or `unauthorized`.
+    pub fn is_listed(&self, serial: &str, state: &str) -> bool {
+        let listed = self.good(&["devices"]);
+        listed.lines().any(|line| line.split_once('\t') == Some((serial, state)))
+    }
+
+    /// Waits until it is.
     pub fn until_listed(&self, serial: &str, state: &str) {
         let until = std::time::Instant::now() + SOON;
-        loop {
-            let listed = self.good(&["devices"]);
-            if listed.lines().any(|line| line.split_once('\t') == Some((serial, state))) {
-                return;
-            }
-            assert!(std::time::Instant::now() < until, "{serial} is not {state}: {listed}");
+        while !self.is_listed(serial, state) {
+            assert!(std::time::Instant::now() < until, "{serial} is not {state}: {}", self.good(&["devices"]));
             std::thread::sleep(Duration::from_millis(20));
         }
     }

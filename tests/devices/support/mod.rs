@@ -11,6 +11,7 @@ pub mod debugger;
 pub mod google;
 pub mod image;
 pub mod mcuboot;
+pub mod phone;
 pub mod process;
 pub mod station;
 pub mod stub;
