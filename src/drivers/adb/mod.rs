@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::{Keys, NoKeys, Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Apps, Capability, Console, Driver, Files, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks,
-    Unit, Via,
+    Apps, Capability, Console, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature,
+    Speaks, Unit, Via,
 };
 use crate::error::Result;
 use crate::link::{Link, usb};
@@ -22,6 +22,7 @@ mod compress;
 mod console;
 mod failure;
 mod files;
+mod firmware;
 mod open;
 mod options;
 mod package;
@@ -57,6 +58,7 @@ const MODES: &[ModeSpec] = &[
             Offer::new(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
             Offer::new(Capability::Backup, &[]),
             Offer::new(Capability::Apps, &[Level::Link, Level::Digest, Level::Readback]),
+            Offer::look(Capability::Firmware, &[Level::Digest]),
             Offer::new(Capability::Console, &[]),
             Offer::new(Capability::Power, &[]),
         ],
@@ -89,6 +91,10 @@ impl Protocol for Adb {
 
     fn modes(&self) -> &'static [ModeSpec] {
         MODES
+    }
+
+    fn kin(&self) -> &'static [&'static str] {
+        &["fastboot"]
     }
 
     fn signatures(&self) -> &'static [Signature] {
@@ -174,6 +180,10 @@ impl Driver for AdbDriver {
 
     fn apps(&mut self) -> Option<&mut dyn Apps> {
         if self.unit.can(Capability::Apps) { Some(self) } else { None }
+    }
+
+    fn firmware(&mut self) -> Option<&mut dyn Firmware> {
+        if self.unit.can(Capability::Firmware) { Some(self) } else { None }
     }
 
     fn console(&mut self) -> Option<&mut dyn Console> {

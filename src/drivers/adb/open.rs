@@ -95,6 +95,9 @@ fn offers(survey: &Survey) -> Vec<Offer> {
             levels.push(Level::Readback);
             offers.push(Offer::new(Capability::Apps, &[]).at(levels));
         }
+        if super::firmware::shows(survey) {
+            offers.push(Offer::look(Capability::Firmware, &[Level::Digest]));
+        }
         offers.push(Offer::new(Capability::Console, &[]));
     }
     offers.push(Offer::new(Capability::Power, &[]));

@@ -4,6 +4,7 @@ mod apps;
 mod auth;
 mod daemon;
 mod files;
+mod firmware;
 
 use std::sync::{Arc, Mutex};
 

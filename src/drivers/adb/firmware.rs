@@ -1,0 +1,223 @@
+//! What partitions hold, by the digest that the unit computes. They are looked at here, and written through fastboot.
+//!
+//! Only root reads partitions: of a unit whose shell is none, nothing is offered. Holes of a sparse image are what it leaves
+//! alone, and are not looked at.
+
+use std::io;
+
+use protocols::android::source::{FileError, Source};
+use protocols::android::sparse::{Holes, Image, is_sparse};
+use sha2::{Digest as _, Sha256};
+
+use super::AdbDriver;
+use super::shell::{SLOW, unreadable};
+use super::survey::{PARTITIONS, Survey};
+use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload};
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Error, Kind, Result};
+
+/// Bytes that are hashed together.
+const WINDOW: usize = 1 << 20;
+/// The longest partition that is looked at whole.
+const MAX_PARTITION: u64 = 1 << 40;
+/// The most runs of blocks that go into one command.
+const MOST_RUNS: usize = 1000;
+
+/// Whether partitions can be looked at.
+pub(super) fn shows(survey: &Survey) -> bool {
+    let programs = ["head", "sha256sum", "dd"].iter().all(|program| survey.has(program));
+    survey.root && survey.tells_exit_codes && !survey.partitions.is_empty() && programs
+}
+
+struct File<'a>(&'a dyn Content);
+
+impl Source for File<'_> {
+    type Error = io::Error;
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(offset, buf)
+    }
+}
+
+/// What an artifact makes of a partition.
+enum Artifact {
+    Plain,
+    Sparse(Image),
+}
+
+impl Artifact {
+    fn read(content: &dyn Content) -> Result<Artifact> {
+        let mut magic = [0; 4];
+        if content.len() < 4 {
+            return Ok(Artifact::Plain);
+        }
+        content.read_exact_at(0, &mut magic).map_err(unreadable)?;
+        if !is_sparse(&magic) {
+            return Ok(Artifact::Plain);
+        }
+        Image::read_sparse(&File(content)).map(Artifact::Sparse).map_err(|error| match error {
+            FileError::Read(cause) => unreadable(cause),
+            FileError::Format(cause) => {
+                Error::new(Kind::Invalid, "the file is a sparse image, and a broken one").because(cause)
+            }
+        })
+    }
+
+    /// SHA-256 over what it writes.
+    fn digest(&self, content: &dyn Content, holes: Holes) -> Result<Digest> {
+        let bytes = match self {
+            Artifact::Plain => repeated(content.len(), |at, part| content.read_exact_at(at, part).map_err(unreadable))?,
+            Artifact::Sparse(image) => image.sha256(&File(content), image.len(), holes).map_err(unreadable)?.to_vec(),
+        };
+        Ok(Digest::from_bytes(Algorithm::Sha256, bytes))
+    }
+
+    /// The command that prints its bytes as `path` holds them.
+    fn command(&self, content: &dyn Content, path: &str) -> Result<String> {
+        let image = match self {
+            Artifact::Plain => return Ok(format!("head -c {} {path}", content.len())),
+            Artifact::Sparse(image) if !image.has_holes() => return Ok(format!("head -c {} {path}", image.len())),
+            Artifact::Sparse(image) => image,
+        };
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for extent in image.extents() {
+            match runs.last_mut() {
+                Some((_, end)) if *end == extent.block => *end = extent.end(),
+                _ => runs.push((extent.block, extent.end())),
+            }
+        }
+        if runs.len() > MOST_RUNS {
+            let sentence = format!("the sparse image has {} pieces, too many to be looked at on the unit", runs.len());
+            return Err(Error::new(Kind::Unsupported, sentence).next("use the image as it is before it is made sparse"));
+        }
+        let block = image.block_size().of(1);
+        let run = |(from, end): &(u32, u32)| {
+            format!("dd if={path} bs={block} skip={from} count={} 2>/dev/null", end.saturating_sub(*from))
+        };
+        let runs: Vec<String> = runs.iter().map(run).collect();
+        Ok(format!("sh -c '{}'", runs.join("; ")))
+    }
+}
+
+/// SHA-256 over `len` bytes that `fill` gives piece by piece.
+fn repeated(len: u64, mut fill: impl FnMut(u64, &mut [u8]) -> Result<()>) -> Result<Vec<u8>> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; WINDOW];
+    let mut at = 0;
+    while at < len {
+        let left = usize::try_from(len - at).unwrap_or(WINDOW).min(WINDOW);
+        let part = buffer.get_mut(..left).unwrap_or_default();
+        fill(at, part)?;
+        hash.update(&*part);
+        at += left as u64;
+    }
+    Ok(hash.finalize().to_vec())
+}
+
+impl Firmware for AdbDriver {
+    fn tells(&self) -> Tells {
+        Tells::Nothing
+    }
+
+    fn identify(&self, _: &str, content: &dyn Content) -> Result<ImageIdentity> {
+        let hash = Artifact::read(content)?.digest(content, Holes::Zeros)?.to_string();
+        Ok(ImageIdentity { version: "unversioned".to_owned(), hash })
+    }
+
+    fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
+        Ok(self.unit.firmware.clone())
+    }
+
+    fn writable(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn usual(&self) -> Option<String> {
+        None
+    }
+
+    fn activations(&self) -> &[Activate] {
+        &[Activate::None]
+    }
+
+    fn upload(&mut self, _: &str, _: &dyn Content, _: &mut Op<'_>) -> Result<Upload> {
+        Err(unwritable())
+    }
+
+    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+        let path = self.partition(slot)?;
+        let artifact = Artifact::read(content)?;
+        let command = format!("{} | sha256sum", artifact.command(content, &path)?);
+        let expected = artifact.digest(content, Holes::Left)?;
+        let observed = self.sum(&command, slot, op)?;
+        Ok(Some(Held { expected, observed, level: Level::Digest }))
+    }
+
+    fn blank(&mut self, slot: &str, op: &mut Op<'_>) -> Result<Option<Held>> {
+        let path = self.partition(slot)?;
+        let doing = format!("looking at partition {slot}");
+        let counted = self.wire.exec(&format!("wc -c < {path}"), SLOW, op)?.require(&doing)?;
+        let len = counted.text().trim().parse::<u64>().ok().filter(|len| *len <= MAX_PARTITION);
+        let len = len
+            .ok_or_else(|| Error::new(Kind::Garbled, format!("the unit does not say how long partition {slot} is")))?;
+        let observed = self.sum(&format!("sha256sum < {path}"), slot, op)?;
+        let mut expected = None;
+        for byte in [0xff, 0x00] {
+            let filled = repeated(len, |_, part| {
+                part.fill(byte);
+                op.check()
+            })?;
+            expected = Some(Digest::from_bytes(Algorithm::Sha256, filled));
+            if expected.as_ref() == Some(&observed) {
+                break;
+            }
+        }
+        Ok(expected.map(|expected| Held { expected, observed, level: Level::Digest }))
+    }
+
+    fn activate(&mut self, _: &str, _: Activate, _: &mut Op<'_>) -> Result<()> {
+        Err(unwritable())
+    }
+
+    fn erase(&mut self, _: &str, _: &mut Op<'_>) -> Result<()> {
+        Err(unwritable())
+    }
+}
+
+impl AdbDriver {
+    /// Where a partition is: `boot` is the one of the slot that runs.
+    fn partition(&self, slot: &str) -> Result<String> {
+        let suffix = self.survey.property("ro.boot.slot_suffix").unwrap_or_default();
+        let names = [slot.to_owned(), format!("{slot}{suffix}")];
+        let found = names.iter().find(|name| self.survey.partitions.contains(name));
+        found.map(|name| format!("{PARTITIONS}/{name}")).ok_or_else(|| {
+            let sentence = format!("the unit shows no partition {}", slot.escape_debug());
+            Error::new(Kind::Unsupported, sentence).next("`hardwire info` in the bootloader names its partitions")
+        })
+    }
+
+    /// The digest that a command prints. What it complains of beside it counts: a partition that cannot be read has the
+    /// digest of nothing.
+    fn sum(&mut self, command: &str, slot: &str, op: &mut Op<'_>) -> Result<Digest> {
+        let doing = format!("looking at partition {slot}");
+        let output = self.wire.exec(command, SLOW, op)?;
+        if !output.stderr.is_empty() {
+            let sentence = format!("{doing} failed on the unit: {}", output.complaint());
+            return Err(Error::new(Kind::Refused, sentence));
+        }
+        let output = output.require(&doing)?;
+        let text = output.text();
+        let word = text.split_whitespace().next().unwrap_or_default();
+        Digest::from_hex(Algorithm::Sha256, word)
+            .ok_or_else(|| Error::new(Kind::Garbled, format!("the unit's digest of partition {slot} makes no sense")))
+    }
+}
+
+fn unwritable() -> Error {
+    Error::new(Kind::Unsupported, "Android lets partitions be looked at, and not be written")
+        .next("name the mode that writes them with `in: bootloader`")
+}
