@@ -1,12 +1,12 @@
 //! Units that lie, stall, run away or are not the one that was meant.
 //!
-//! Every kind of hostile device is met by the kernel in `stubs::hostile`, and by `detect` in `detect`; there too are a
-//! right taken from a serial port, serial clones, and a hub that is pulled.
+//! Every kind of hostile device is met by the kernel in `stubs::hostile`, and by `detect` in `detect`; a hub that is pulled
+//! in a run is in `hub`. In `detect` too are a right taken from a serial port, serial clones, and a hub that is pulled.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firmware_stubs::dfu::{Factory, Fault, Firmware, Options};
 use firmware_stubs::usb::hostile::{Hostile, HostileDevice};
@@ -87,6 +87,38 @@ fn strings_are_shown_escaped() {
         let plain = words(&station, &["detect"]);
         assert_tame(what, &plain);
         assert!(plain.stdout.contains(&at), "{what} is not listed: {plain:?}");
+    }
+}
+
+#[test]
+fn whoever_means_a_hostile_device_gets_an_answer_in_time_and_no_pass() {
+    if !in_the_bench!() {
+        return;
+    }
+    let station = Station::default();
+    let profile = profile(&station, "");
+    for what in Hostile::all() {
+        let _hostile = Unit::plug(Box::new(HostileDevice::new(what, "HO-2")), Port(1)).expect("it is plugged in");
+        // Some never get as far as to be a device; the others soon are.
+        let until = Instant::now() + Duration::from_secs(2);
+        while !Port(1).is_enumerated().expect("the port is there") && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let device = format!("dfu@{}", address(Port(1)));
+        for args in [&["info", "-d", &device, "--json"][..], &["apply", &profile, "-d", &device, "--json"]] {
+            let said = words(&station, args);
+            assert_tame(what, &said);
+            assert!(!said.stderr.contains("panicked"), "{what}: {said:?}");
+            // Descriptors that can be read in spite of themselves are no error yet; none of them takes an image.
+            if args[0] == "info" && said.code == 0 {
+                continue;
+            }
+            assert!([1, 2, 3, 7].contains(&said.code), "{what}: {said:?}");
+            let last = said.stdout.lines().last().unwrap_or_else(|| panic!("{what}: {said:?}"));
+            let last: Value = serde_json::from_str(last).expect("an object a line");
+            let error = if last["type"] == "run" { &last["error"] } else { &last };
+            assert!(error["kind"].is_string() && error["next"].is_string(), "{what}: {last:#}");
+        }
     }
 }
 
