@@ -23,6 +23,8 @@ pub struct Phone {
     face: Descriptors,
     configuration: u8,
     leaves: Option<Moment>,
+    /// What fastboot was told to start: once its answer has reached the host, or was not taken.
+    starts: Option<Mode>,
 }
 
 impl Phone {
@@ -35,7 +37,8 @@ impl Phone {
         let (system, engine) = open(options)?;
         let port = Port { engine };
         let (link, face) = (Link::default(), Descriptors::default());
-        let mut phone = Self { mode: first, first, system, link, port, face, configuration: 0, leaves: None };
+        let mut phone =
+            Self { mode: first, first, system, link, port, face, configuration: 0, leaves: None, starts: None };
         phone.start(first)?;
         Ok(phone)
     }
@@ -64,7 +67,7 @@ impl Phone {
                 fastboot::descriptors(options.usb_id, &options.product, &engine.serial(), mode)
             }
         };
-        self.leaves = None;
+        (self.leaves, self.starts) = (None, None);
         Ok(())
     }
 
@@ -78,7 +81,11 @@ impl Phone {
     /// The mode that follows, once its time has come.
     fn next(&mut self, now: Moment) -> Option<Mode> {
         if let Half::Fastboot(_) = self.mode.half() {
-            return self.port.engine.outcome(now).map(started);
+            self.starts = self.starts.or_else(|| self.port.engine.outcome(now).map(started));
+            self.starts?;
+            // A unit that is gone with its answer has not answered, for some hosts.
+            let leaves = *self.leaves.get_or_insert(now + GRACE);
+            return self.starts.filter(|_| leaves <= now);
         }
         let restart = self.system.restarts()?;
         let leaves = *self.leaves.get_or_insert(now + GRACE);
@@ -156,7 +163,7 @@ impl Device for Phone {
     fn wakes_at(&self) -> Option<Moment> {
         match self.mode.half() {
             Half::Adb(_) => self.leaves,
-            Half::Fastboot(_) => self.port.engine.wakes_at(),
+            Half::Fastboot(_) => self.port.engine.wakes_at().into_iter().chain(self.leaves).min(),
         }
     }
 }
