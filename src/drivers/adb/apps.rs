@@ -143,19 +143,7 @@ impl Apps for AdbDriver {
         if !self.wire.exec(&format!("test -f {path} && echo there"), QUICK, op)?.text().contains("there") {
             return Ok(None);
         }
-        let mut len = 0;
-        let service = format!("exec:cat {path}");
-        self.wire.with_stream(service.as_bytes(), op, |wire, stream, op| {
-            while let Some(data) = wire.more(stream, QUICK, op)? {
-                op.check()?;
-                into.write_all(&data)
-                    .map_err(|error| Error::new(Kind::Storage, "what was read cannot be written").because(error))?;
-                len += data.len() as u64;
-                (op.progress)(Progress { bytes: len, total: len });
-            }
-            Ok(())
-        })?;
-        Ok(Some(len))
+        self.copy(&format!("cat {path}"), QUICK, into, op).map(Some)
     }
 }
 

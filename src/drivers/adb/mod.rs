@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::{Keys, NoKeys, Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Apps, Capability, Console, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature,
-    Speaks, Unit, Via,
+    Apps, Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
+    Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
 use crate::link::{Link, usb};
@@ -20,15 +20,19 @@ mod apps;
 mod auth;
 mod compress;
 mod console;
+mod diagnostics;
 mod failure;
 mod files;
 mod firmware;
+mod health;
 mod open;
 mod options;
+mod owner;
 mod package;
 mod path;
 mod power;
 mod push;
+mod settings;
 #[allow(dead_code, reason = "files, apps and settings are the next to use it")]
 mod shell;
 #[allow(dead_code, reason = "files, apps and settings are the next to use it")]
@@ -57,8 +61,10 @@ const MODES: &[ModeSpec] = &[
         offers: &[
             Offer::new(Capability::Files, &[Level::Link, Level::Digest, Level::Readback]),
             Offer::new(Capability::Backup, &[]),
+            Offer::new(Capability::Settings, &[Level::Link, Level::Readback]),
             Offer::new(Capability::Apps, &[Level::Link, Level::Digest, Level::Readback]),
             Offer::look(Capability::Firmware, &[Level::Digest]),
+            Offer::new(Capability::Diagnostics, &[]),
             Offer::new(Capability::Console, &[]),
             Offer::new(Capability::Power, &[]),
         ],
@@ -178,12 +184,20 @@ impl Driver for AdbDriver {
         if self.unit.can(Capability::Files) { Some(self) } else { None }
     }
 
+    fn settings(&mut self) -> Option<&mut dyn Settings> {
+        if self.unit.can(Capability::Settings) { Some(self) } else { None }
+    }
+
     fn apps(&mut self) -> Option<&mut dyn Apps> {
         if self.unit.can(Capability::Apps) { Some(self) } else { None }
     }
 
     fn firmware(&mut self) -> Option<&mut dyn Firmware> {
         if self.unit.can(Capability::Firmware) { Some(self) } else { None }
+    }
+
+    fn diagnostics(&mut self) -> Option<&mut dyn Diagnostics> {
+        if self.unit.can(Capability::Diagnostics) { Some(self) } else { None }
     }
 
     fn console(&mut self) -> Option<&mut dyn Console> {

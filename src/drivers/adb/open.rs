@@ -89,6 +89,12 @@ fn offers(survey: &Survey) -> Vec<Offer> {
         levels.push(Level::Readback);
         offers.push(Offer::new(Capability::Files, &[]).at(levels));
         offers.push(Offer::new(Capability::Backup, &[]));
+        if survey.has("dumpsys") {
+            offers.push(Offer::new(Capability::Diagnostics, &[]));
+        }
+        if survey.has("settings") {
+            offers.push(Offer::new(Capability::Settings, &[Level::Link, Level::Readback]));
+        }
         if survey.has("pm") && survey.property("ro.build.version.sdk").is_some() {
             let mut levels = vec![Level::Link];
             levels.extend(survey.has("sha256sum").then_some(Level::Digest));

@@ -11,6 +11,7 @@ use crate::error::{Kind, Result};
 
 /// Programs that are looked for.
 const PROGRAMS: &[&str] = &[
+    "bugreportz",
     "cat",
     "chmod",
     "cmd",

@@ -3,8 +3,10 @@
 mod apps;
 mod auth;
 mod daemon;
+mod diagnostics;
 mod files;
 mod firmware;
+mod settings;
 
 use std::sync::{Arc, Mutex};
 
