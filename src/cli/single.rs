@@ -1,4 +1,4 @@
-//! `hardwire flash`, `put`, `get` and `reboot`: one step without a profile, recorded all the same.
+//! `hardwire flash`, `put`, `install`, `get` and `reboot`: one step without a profile, recorded all the same.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use super::bench::{self, RecordArgs, Single};
 use super::context::{Context, OneDevice, Secrets};
 use super::exit::Exit;
 use super::report::{Outcome, Result};
-use crate::device::{Activate, Level, Mode, UnitText};
+use crate::device::{Activate, InstallOptions, Level, Mode, UnitText};
 use crate::durable;
 use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
-use crate::profile::model::Resolved;
+use crate::profile::model::{Payload, Resolved};
 use crate::run::report::Report;
 use crate::station::{Met, Office, single};
 use crate::vault::{Backup, Object};
@@ -62,6 +62,36 @@ pub(super) struct Put {
     /// The least level it must reach
     #[arg(long, value_enum, default_value_t = AtLeast::Digest)]
     verify: AtLeast,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+/// Install an application on a unit, and compare what it holds then
+///
+/// The files of one application: its base, and its parts where it has any. What they are is read before the unit is
+/// touched.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hardwire install -d serial:PH-0001 kiosk.apk\n  hardwire install -d serial:PH-0001 base.apk split_config.arm64_v8a.apk --grant"
+)]
+pub(super) struct Install {
+    /// The .apk files
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    device: OneDevice,
+    /// An older version may replace a newer one; asked for, or meant with --yes
+    #[arg(long)]
+    downgrade: bool,
+    /// Grant the permissions that it asks for at run time
+    #[arg(long)]
+    grant: bool,
+    /// The least level it must reach
+    #[arg(long, value_enum, default_value_t = AtLeast::Digest)]
+    verify: AtLeast,
+    /// A downgrade is meant
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     record: RecordArgs,
 }
@@ -180,6 +210,22 @@ impl Put {
         let resolved = single::put(&self.path, content, self.verify.level())?;
         let office = cx.office()?;
         one(cx, &office, &self.device, self.record, false, |_| Ok(resolved.clone()))
+    }
+}
+
+impl Install {
+    pub(super) fn run(self, cx: &Context) -> Outcome {
+        let mut files: Vec<(String, Payload)> = Vec::new();
+        for path in &self.files {
+            let name = path.file_name().map_or_else(|| "app".into(), |name| name.to_string_lossy().into_owned());
+            // Files of one name from two folders are two files.
+            let name = if files.iter().any(|(known, _)| *known == name) { path.display().to_string() } else { name };
+            files.push((name, single::read(path)?));
+        }
+        let options = InstallOptions { downgrade: self.downgrade, grant: self.grant };
+        let resolved = single::install(files, options, self.verify.level());
+        let office = cx.office()?;
+        one(cx, &office, &self.device, self.record, self.yes, |_| Ok(resolved.clone()))
     }
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Met;
-use crate::device::{Activate, Capability, Level, Mode, Tells};
+use crate::device::{Activate, Capability, InstallOptions, Level, Mode, Tells};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{
-    BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, KeptSlot, Payload, RebootStep, Resolved, SettingsStep,
-    Step,
+    AppsStep, BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, KeptSlot, Payload, RebootStep, Resolved,
+    SettingsStep, Step,
 };
 use crate::steps;
 
@@ -109,6 +109,17 @@ pub fn put(path: &str, content: Payload, verify: Level) -> Result<Resolved> {
     let what = format!("put {} at {path}", content.sha256);
     let body = Body::Files(FilesStep::of(vec![(path.to_owned(), content)]));
     Ok(Resolved::single("put", &what, vec![Step::plain("put", body, verify)]))
+}
+
+/// An application on the unit, made of these files.
+#[must_use]
+pub fn install(files: Vec<(String, Payload)>, options: InstallOptions, verify: Level) -> Resolved {
+    let digests: Vec<_> = files.iter().map(|(_, file)| file.sha256.to_string()).collect();
+    let downgrade = if options.downgrade { ", downgrading" } else { "" };
+    let grant = if options.grant { ", granting" } else { "" };
+    let what = format!("install {}{downgrade}{grant}", digests.join(" "));
+    let body = Body::Apps(AppsStep { install: vec![files], remove: Vec::new(), options });
+    Resolved::single("install", &what, vec![Step::plain("install", body, verify)])
 }
 
 /// Refuses what is no absolute path on a unit, or leads out of where it seems to lead.

@@ -72,6 +72,8 @@ fn a_file_that_is_no_image_and_a_path_that_leads_elsewhere_never_reach_the_unit(
         &["get", "/lfs1/..", "x", "-d", &device],
         &["backup", "-d", &device],
         &["put", "none", "/lfs1/f", "-d", &device],
+        &["install", "a", "-d", &device],
+        &["install", "none.apk", "-d", &device],
         &["console", "-d", "nope@tty:/dev/null", "--", "help"],
     ] {
         let ran = bench.run(args);

@@ -15,6 +15,7 @@ fn help_is_documentation() {
         "restore",
         "flash",
         "put",
+        "install",
         "get",
         "console",
         "reboot",

@@ -12,6 +12,7 @@ mod help;
 mod info;
 mod ledger;
 mod person;
+mod phone;
 mod profile;
 mod runs;
 mod usage;

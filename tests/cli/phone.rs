@@ -1,0 +1,114 @@
+//! A phone that speaks ADB: applications, settings and its health, as a person at the command line meets them.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::support::Bench;
+
+const PACKAGE: &[u8] = include_bytes!("../../protocols/src/android/apk/vectors/base.apk");
+
+/// A stand-in phone; it ends with the test.
+struct Phone {
+    child: Child,
+    address: String,
+}
+
+impl Phone {
+    fn start(bench: &Bench, options: &[&str]) -> Phone {
+        let state = bench.path("phone.state");
+        let args = ["stub", "adb", "--json", "--tcp", "127.0.0.1:0", "--state", state.to_str().unwrap()];
+        let mut child = bench
+            .command(&[&args[..], options].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+        let ready: Value = serde_json::from_str(&ready).unwrap();
+        let address = format!("adb@{}", ready["address"].as_str().unwrap());
+        Phone { child, address }
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_application_is_installed_once_and_what_is_none_never_reaches_the_phone() {
+    let bench = Bench::new();
+    bench.write("kiosk.apk", PACKAGE);
+    bench.write("none.apk", "no package");
+    let phone = Phone::start(&bench, &[]);
+    let (refused, code) = bench.last(&["install", "none.apk", "-d", &phone.address]);
+    assert_eq!((refused["kind"].as_str(), code), (Some("invalid"), 2), "{refused}");
+    let (run, code) = bench.last(&["install", "kiosk.apk", "-d", &phone.address]);
+    assert_eq!((run["outcome"].as_str(), run["level"].as_str(), code), (Some("pass"), Some("digest"), 0), "{run}");
+    let step = &run["steps"][0];
+    assert_eq!((step["outcome"].as_str(), step["sent"].as_u64()), (Some("done"), Some(PACKAGE.len() as u64)), "{run}");
+    let (again, code) = bench.last(&["install", "kiosk.apk", "-d", &phone.address]);
+    let step = &again["steps"][0];
+    assert_eq!((step["outcome"].as_str(), step["sent"].as_u64(), code), (Some("already"), Some(0), 0), "{again}");
+}
+
+#[test]
+fn a_profile_sets_what_android_keeps_and_finds_it_there() {
+    let bench = Bench::new();
+    bench.write("kiosk.apk", PACKAGE);
+    bench.write(
+        "p.yaml",
+        "format: 1\nname: kiosk\nversion: 1.0.0\nmatch: { driver: adb }\nartifacts: { app: { file: kiosk.apk } }\nsteps:\n  \
+         - apps: { install: [app] }\n  - settings:\n      set:\n        global/stay_on_while_plugged_in: \"3\"\n        \
+         secure/a.b: \"it's $(reboot)\"\n        prop/persist.sys.kiosk: \"on\"\n        \
+         perm/org.example.kiosk/android.permission.CAMERA: granted\n        \
+         owner/device: org.example.kiosk/.Admin\n    verify: readback\n",
+    );
+    assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
+    let phone = Phone::start(&bench, &[]);
+    let apply = ["apply", "p.yaml", "-d", &phone.address];
+    let (run, code) = bench.last(&apply);
+    assert_eq!((run["outcome"].as_str(), code), (Some("pass"), 0), "{run}");
+    let (again, code) = bench.last(&apply);
+    let outcomes: Vec<_> = again["steps"].as_array().unwrap().iter().map(|step| step["outcome"].as_str()).collect();
+    assert_eq!((outcomes, code), (vec![Some("already"); 2], 0), "{again}");
+}
+
+#[test]
+fn an_account_is_in_the_way_of_an_owner() {
+    let bench = Bench::new();
+    bench.write("kiosk.apk", PACKAGE);
+    bench.write(
+        "p.yaml",
+        "format: 1\nname: kiosk\nversion: 1.0.0\nmatch: { driver: adb }\nsteps:\n  - settings:\n      set:\n        \
+         secure/user_setup_complete: \"1\"\n  - settings: { set: { owner/device: org.example.kiosk/.Admin } }\n",
+    );
+    let phone = Phone::start(&bench, &["--account", "someone@example.org"]);
+    assert_eq!(bench.last(&["install", "kiosk.apk", "-d", &phone.address]).1, 0);
+    let (run, code) = bench.last(&["apply", "p.yaml", "-d", &phone.address]);
+    assert_eq!((run["outcome"].as_str(), code), (Some("fail"), 1), "{run}");
+    let causes = run["error"].to_string();
+    assert!(causes.contains("1 accounts are logged in") && causes.contains("Settings, Accounts"), "{run}");
+}
+
+#[test]
+fn a_phone_tells_its_health() {
+    let bench = Bench::new();
+    let phone = Phone::start(&bench, &[]);
+    let (line, code) = bench.last(&["diagnose", "-d", &phone.address]);
+    assert_eq!(code, 0, "{line}");
+    let value = |name: &str| {
+        let all = line["measurements"].as_array().unwrap();
+        all.iter().find(|it| it["name"] == name).map(|it| (it["value"].clone(), it["unit"].clone()))
+    };
+    let wanted = (Value::from(8_u64 << 30), Value::from("bytes"));
+    assert_eq!(value("trade-in/storage/capacity-bytes"), Some(wanted), "{line}");
+    assert_eq!(value("thermal/skin"), Some((Value::from(33_400), Value::from("m°C"))), "{line}");
+    assert!(value("battery/level").is_some_and(|(level, unit)| level.is_u64() && unit == "%"), "{line}");
+}
