@@ -22,6 +22,8 @@ const FIRST_GUESS: Duration = Duration::from_secs(4);
 /// A unit is in its bay, no run is on, and nothing was said of the bay for so long: the bay is stuck.
 const STUCK: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(5);
+/// A unit that is put back is taken again before so many others.
+const NEXT: u64 = 12;
 
 /// A unit in the rack.
 enum Racked {
@@ -147,7 +149,10 @@ pub fn work(floor: &Floor<'_>, bay: u16, seed: u64) {
                 }
                 // Another one is taken.
                 Some(Stay::Pulled) if chance.falls(1, 3) => {
-                    floor.rack().push_back(Racked::Known(unit));
+                    let mut rack = floor.rack();
+                    // Not behind all that are new: each unit that was begun takes files and a thread.
+                    let place = chance.below(NEXT).min(rack.len() as u64);
+                    rack.insert(usize::try_from(place).expect("a short rack"), Racked::Known(unit));
                     break;
                 }
                 Some(Stay::Pulled) => {
