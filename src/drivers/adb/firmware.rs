@@ -5,14 +5,16 @@
 
 use std::io;
 
+use protocols::android::avb::{Vbmeta, chain_digest};
 use protocols::android::source::{FileError, Source};
 use protocols::android::sparse::{Holes, Image, is_sparse};
 use sha2::{Digest as _, Sha256};
 
 use super::AdbDriver;
 use super::shell::{SLOW, unreadable};
+use super::sideload::PACKAGE;
 use super::survey::{PARTITIONS, Survey};
-use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload};
+use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload, Written};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 
@@ -133,22 +135,35 @@ impl Firmware for AdbDriver {
     }
 
     fn writable(&self) -> Vec<String> {
-        Vec::new()
+        self.usual().into_iter().collect()
     }
 
     fn usual(&self) -> Option<String> {
-        None
+        self.takes_packages().then(|| PACKAGE.to_owned())
     }
 
     fn activations(&self) -> &[Activate] {
         &[Activate::None]
     }
 
-    fn upload(&mut self, _: &str, _: &dyn Content, _: &mut Op<'_>) -> Result<Upload> {
-        Err(unwritable())
+    fn upload(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload> {
+        if !self.takes_packages() || slot != PACKAGE {
+            return Err(unwritable());
+        }
+        let sent = self.sideload(content, op)?;
+        Ok(Upload { written: Written { sent, resumed_at: 0 }, ..Upload::default() })
     }
 
-    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+    fn held(&mut self, slot: &str, content: &dyn Content, level: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+        if self.takes_packages() {
+            return Ok(None);
+        }
+        // Stronger than a digest, and for nothing.
+        if level != Level::Readback
+            && let Some(held) = self.started(slot, content)?.filter(Held::holds)
+        {
+            return Ok(Some(held));
+        }
         let path = self.partition(slot)?;
         let artifact = Artifact::read(content)?;
         let command = format!("{} | sha256sum", artifact.command(content, &path)?);
@@ -158,6 +173,9 @@ impl Firmware for AdbDriver {
     }
 
     fn blank(&mut self, slot: &str, op: &mut Op<'_>) -> Result<Option<Held>> {
+        if self.takes_packages() {
+            return Ok(None);
+        }
         let path = self.partition(slot)?;
         let doing = format!("looking at partition {slot}");
         let counted = self.wire.exec(&format!("wc -c < {path}"), SLOW, op)?.require(&doing)?;
@@ -189,6 +207,27 @@ impl Firmware for AdbDriver {
 }
 
 impl AdbDriver {
+    /// What verified boot has started, beside what this image would make it report; `None` where it does not show.
+    fn started(&self, slot: &str, content: &dyn Content) -> Result<Option<Held>> {
+        let Some(reported) = self.survey.property("ro.boot.vbmeta.digest") else { return Ok(None) };
+        let suffix = self.survey.property("ro.boot.slot_suffix").unwrap_or_default();
+        // What the other slot holds has not been started.
+        if slot != "vbmeta" && slot != format!("vbmeta{suffix}") {
+            return Ok(None);
+        }
+        let vbmeta = match Vbmeta::read(&File(content)) {
+            Ok(vbmeta) => vbmeta,
+            Err(FileError::Read(error)) => return Err(unreadable(error)),
+            Err(FileError::Format(_)) => return Ok(None),
+        };
+        // Metadata that chain to others: those are in other artifacts.
+        let Ok(expected) = chain_digest(&vbmeta, |_| None) else { return Ok(None) };
+        let Some(observed) = Digest::from_hex(Algorithm::Sha256, &reported.to_ascii_lowercase()) else {
+            return Ok(None);
+        };
+        Ok(Some(Held { expected: Digest::from_bytes(Algorithm::Sha256, expected), observed, level: Level::Booted }))
+    }
+
     /// Where a partition is: `boot` is the one of the slot that runs.
     fn partition(&self, slot: &str) -> Result<String> {
         let suffix = self.survey.property("ro.boot.slot_suffix").unwrap_or_default();

@@ -49,7 +49,7 @@ pub(super) fn open(mut wire: Wire, shown: Option<&str>, options: &AdbOptions, op
         model: model.map(UnitText::new),
         hardware: hardware.map(UnitText::new),
         firmware: firmware(&survey),
-        offers: offers(&survey),
+        offers: offers(&survey, &wire.banner().system),
         ahead: BTreeMap::new(),
         limits,
     };
@@ -80,7 +80,7 @@ fn firmware(survey: &Survey) -> Vec<SlotState> {
     slots
 }
 
-fn offers(survey: &Survey) -> Vec<Offer> {
+fn offers(survey: &Survey, system: &SystemKind) -> Vec<Offer> {
     let mut offers = Vec::new();
     if survey.shell {
         // Whatever has a shell moves files: both are the daemon's own.
@@ -105,6 +105,9 @@ fn offers(survey: &Survey) -> Vec<Offer> {
             offers.push(Offer::look(Capability::Firmware, &[Level::Digest]));
         }
         offers.push(Offer::new(Capability::Console, &[]));
+    }
+    if *system == SystemKind::Sideload {
+        offers.push(Offer::new(Capability::Firmware, &[Level::Link]));
     }
     offers.push(Offer::new(Capability::Power, &[]));
     offers

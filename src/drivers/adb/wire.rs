@@ -320,8 +320,7 @@ fn held(error: Error) -> Error {
         return error;
     }
     let kind = error.kind();
-    Error::new(kind, "another program holds the unit's ADB interface, an adb server perhaps").because(error).next(
-        "stop the server (`adb kill-server`; Android Studio starts one again), or go through it: \
-         `-d adb@tcp:127.0.0.1:5037,server=yes`",
-    )
+    Error::new(kind, "another program holds the unit's ADB interface, an adb server perhaps")
+        .because(error)
+        .next("stop the server (`adb kill-server`; Android Studio starts one again), then run the same again")
 }

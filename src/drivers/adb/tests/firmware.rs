@@ -101,3 +101,48 @@ fn without_root_and_beyond_its_names_nothing_is_looked_at() {
     });
     assert_eq!(held.unwrap().unwrap_err().kind(), Kind::Unsupported);
 }
+
+#[test]
+fn what_verified_boot_has_started_needs_no_look_at_the_partition() {
+    let vbmeta = include_bytes!("../../../../protocols/src/android/avb/vectors/vbmeta-disabled.img").to_vec();
+    let parsed = protocols::android::avb::Vbmeta::parse(&vbmeta).unwrap();
+    let started = |digest: &Digest| {
+        let survey = format!(
+            "head\ndd\nsha256sum\n-hardwire-\n0\n-hardwire-\nvbmeta_a\n-hardwire-\n[ro.boot.slot_suffix]: [_a]\n\
+             [ro.boot.vbmeta.digest]: [{digest}]\n-hardwire-\n"
+        );
+        let there = format!("{}  -\n", Digest::sha256(b"another"));
+        let daemon = Daemon::with_banner("device::features=shell_v2,cmd")
+            .on("shell,v2,raw:head", move |_| Reply::shell(&there, "", 0))
+            .on("shell,v2,raw:for p in", move |_| Reply::shell(&survey, "", 0));
+        let (held, _) = with(daemon, &[], |driver, op| {
+            driver.firmware().unwrap().held("vbmeta", &vbmeta as &dyn Content, Level::Digest, op)
+        });
+        held.unwrap().unwrap().unwrap()
+    };
+    let booted = started(&Digest::sha256(parsed.bytes()));
+    assert!(booted.holds() && booted.level == Level::Booted);
+    // Something else was started: then what lies in the partition decides.
+    let other = started(&Digest::sha256(b"something else"));
+    assert!(!other.holds() && other.level == Level::Digest);
+}
+
+#[test]
+fn recovery_says_whether_it_has_installed_the_package() {
+    use protocols::adb::message::Wanted;
+    let sideload = |wanted: Wanted| {
+        let unit = Daemon::with_banner("sideload::").on("sideload-host:", move |_| Reply(wanted.to_bytes().to_vec()));
+        let (done, daemon) = with(unit, &[], |driver, op| {
+            assert!(driver.unit().can(Capability::Firmware) && driver.files().is_none());
+            let firmware = driver.firmware().expect("a package");
+            assert_eq!(firmware.usual().as_deref(), Some("sideload"));
+            firmware.upload("sideload", &vec![5_u8; 70_000], op).map(|upload| upload.written.sent)
+        });
+        assert_eq!(daemon.services(), ["sideload-host:70000:65536"]);
+        done.unwrap()
+    };
+    assert_eq!(sideload(Wanted::Done).unwrap(), 0);
+    assert_eq!(sideload(Wanted::Failed).unwrap_err().kind(), Kind::Refused);
+    assert_eq!(sideload(Wanted::Block(2)).unwrap_err().kind(), Kind::Garbled, "there is no such block");
+    assert_eq!(sideload(Wanted::Block(0)).unwrap_err().kind(), Kind::Refused, "it hung up in the middle");
+}
