@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// How often a unit that is busy says so.
 const LINE_EVERY: Duration = Duration::from_secs(1);
-/// How long a unit that was told to leave waits for its answer to be taken.
-const LEAVES_AFTER: Duration = Duration::from_millis(500);
+/// How long a unit that was told to leave is still there: its host has to take the answer off the bus.
+const LEAVES_AFTER: Duration = Duration::from_millis(150);
 /// Bytes of a refusal that is too long.
 const LONG: usize = 5 * 1024;
 
@@ -28,7 +28,7 @@ pub enum Mode {
     Fastbootd,
 }
 
-/// What the unit does once its last answer was taken.
+/// What the unit does once it has given its last answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It starts its system.
@@ -200,12 +200,15 @@ impl Engine {
         self.output.push_front(Packet::Bytes(rest));
     }
 
-    /// What the unit does now that its answer was taken, or nobody takes it; once.
+    /// Whether it was told to leave, and has not left yet.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// What the unit does now that it had time for its answer; once.
     pub fn outcome(&mut self, now: Moment) -> Option<Outcome> {
-        let (outcome, until) = self.outcome?;
-        if !self.output.is_empty() && now < until {
-            return None;
-        }
+        let (outcome, _) = self.outcome.filter(|(_, until)| *until <= now)?;
         self.outcome = None;
         Some(outcome)
     }

@@ -91,7 +91,7 @@ impl Server {
         let fd = match (&self.host, self.away) {
             (_, Some(_)) => None,
             (Some(host), None) => Some(host.stream.as_fd()),
-            (None, None) => Some(self.listener.as_fd()),
+            (None, None) => (!self.engine.is_leaving()).then(|| self.listener.as_fd()),
         };
         fd.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN))
     }
@@ -114,7 +114,8 @@ impl Server {
             self.away = None;
         }
         self.engine.tick(now);
-        if self.away.is_none() && self.host.is_none() {
+        // A unit that is about to leave lets nobody in: who comes now is for its next mode.
+        if self.away.is_none() && self.host.is_none() && !self.engine.is_leaving() {
             self.accept();
         }
         self.hear(now)?;

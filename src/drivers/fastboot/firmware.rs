@@ -11,6 +11,9 @@ use super::{FastbootDriver, refusal, send};
 use crate::device::{Activate, Content, Firmware, ImageIdentity, Op, Progress, SlotState, Tells, Upload, Written};
 use crate::error::{Error, Kind, Result};
 
+/// Bytes of a block of the images that are made here.
+const BLOCK: u64 = 4096;
+
 impl Firmware for FastbootDriver {
     fn tells(&self) -> Tells {
         Tells::Nothing
@@ -41,7 +44,8 @@ impl Firmware for FastbootDriver {
     }
 
     fn room(&self, slot: &str) -> Option<u64> {
-        self.survey.partitions.room(slot)
+        // What lies in `super` is given the size that it needs.
+        self.survey.partitions.room(slot).filter(|_| !self.survey.partitions.is_logical(slot))
     }
 
     fn activations(&self) -> &[Activate] {
@@ -51,6 +55,7 @@ impl Firmware for FastbootDriver {
     fn upload(&mut self, slot: &str, content: &dyn Content, op: &mut Op<'_>) -> Result<Upload> {
         let artifact = self.artifact(slot, content)?;
         let partition = self.survey.partitions.resolve(slot)?;
+        self.make_room(&partition, artifact.covers(content), op)?;
         let sent = send::flash(&mut self.wire, &partition, artifact, content, self.survey.download, op)
             .map_err(|error| error.while_doing(format!("writing partition {partition}")))?;
         Ok(Upload { written: Written { sent, resumed_at: 0 }, matched: None, left: None })
@@ -90,15 +95,29 @@ impl Firmware for FastbootDriver {
 }
 
 impl FastbootDriver {
+    /// Gives a logical partition the size that an image needs.
+    fn make_room(&mut self, partition: &str, bytes: u64, op: &mut Op<'_>) -> Result<()> {
+        let fits = self.survey.partitions.room(partition).is_none_or(|room| bytes <= room);
+        if fits || !self.survey.partitions.is_logical(partition) {
+            return Ok(());
+        }
+        // Pieces are of whole blocks.
+        let bytes = bytes.next_multiple_of(BLOCK);
+        self.wire
+            .require(&Command::ResizeLogical(partition.to_owned(), bytes), op)
+            .map_err(|error| error.while_doing(format!("giving partition {partition} {bytes} bytes")))?;
+        self.survey.partitions.resized(partition, bytes);
+        Ok(())
+    }
+
     /// What the file is, once it is known to fit.
     fn artifact(&self, slot: &str, content: &dyn Content) -> Result<Artifact> {
         let partition = self.survey.partitions.resolve(slot)?;
         let artifact = Artifact::read(content)?;
         let covers = artifact.covers(content);
-        if let Some(room) = self.survey.partitions.room(slot).filter(|room| covers > *room) {
+        if let Some(room) = self.room(slot).filter(|room| covers > *room) {
             let sentence = format!("the image covers {covers} bytes and partition {partition} holds {room}");
-            return Err(Error::new(Kind::Invalid, sentence)
-                .next("use an image that fits; in mode fastbootd a logical partition can be resized"));
+            return Err(Error::new(Kind::Invalid, sentence).next("use an image that fits the partition"));
         }
         artifact.check_rollback(content, &self.survey.variables)?;
         Ok(artifact)

@@ -19,6 +19,8 @@ pub(super) struct Partitions {
     known: BTreeMap<String, Option<u64>>,
     /// Names that there are once a slot.
     slotted: BTreeSet<String>,
+    /// Those within `super`, which can be given another size.
+    logical: BTreeSet<String>,
     current: Option<String>,
 }
 
@@ -46,7 +48,9 @@ impl Partitions {
             let bases = known.keys().filter_map(|name| name.strip_suffix(&suffix));
             slotted.extend(bases.filter(|base| !known.contains_key(*base)).map(str::to_owned));
         }
-        Partitions { known, slotted, current }
+        let logical = variables.each("is-logical").filter(|(_, value)| yes_no(value) == Some(true));
+        let logical = logical.map(|(name, _)| name.to_owned()).filter(|name| known.contains_key(name)).collect();
+        Partitions { known, slotted, logical, current }
     }
 
     /// The partition that `slot` means: itself, or the one of the current slot.
@@ -68,6 +72,16 @@ impl Partitions {
     /// Bytes that a partition holds, where the unit says.
     pub(super) fn room(&self, slot: &str) -> Option<u64> {
         *self.known.get(&self.resolve(slot).ok()?)?
+    }
+
+    /// Whether the partition that `slot` means can be given another size.
+    pub(super) fn is_logical(&self, slot: &str) -> bool {
+        self.resolve(slot).is_ok_and(|name| self.logical.contains(&name))
+    }
+
+    /// A partition was given another size.
+    pub(super) fn resized(&mut self, partition: &str, size: u64) {
+        self.known.insert(partition.to_owned(), Some(size));
     }
 
     /// All names that can be written, those that mean a partition of the current slot first.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod client;
+mod fastboot;
 mod faults;
 mod gadget;
 mod hostile;

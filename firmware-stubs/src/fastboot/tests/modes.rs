@@ -9,7 +9,7 @@ fn userspace_knows_what_the_bootloader_does_not() {
     let mut bench = Bench::new(|_| {});
     assert_eq!(bench.say("getvar:is-userspace"), "OKAYno");
     assert_eq!(bench.say("reboot-fastboot"), "OKAY");
-    assert!(matches!(bench.host.pass(Duration::ZERO).unwrap(), Then::Leave { .. }));
+    assert!(matches!(bench.host.pass(Duration::from_millis(200)).unwrap(), Then::Leave { .. }));
     bench.host.enumerate().unwrap();
     assert_eq!(bench.host.device.mode(), Mode::Fastbootd);
     let all = bench.variables();
@@ -22,7 +22,7 @@ fn userspace_knows_what_the_bootloader_does_not() {
     assert_eq!(bench.held("system_b")[..5000], pattern(5000));
     assert_eq!(bench.say("flashing lock"), "FAILCommand not supported in userspace");
     assert_eq!(bench.say("reboot-bootloader"), "OKAY");
-    bench.host.pass(Duration::ZERO).unwrap();
+    bench.host.pass(Duration::from_millis(200)).unwrap();
     bench.host.enumerate().unwrap();
     assert_eq!(bench.say("getvar:is-userspace"), "OKAYno");
     // What was downloaded does not outlive it.

@@ -49,7 +49,7 @@ fn limits_and_partitions_are_those_of_the_mode_it_is_in() {
     assert!(
         firmware.takes("system") && firmware.takes("system_b") && firmware.takes("boot") && !firmware.takes("nope")
     );
-    assert_eq!(firmware.room("system"), Some(64 << 20));
+    assert_eq!((firmware.room("boot"), firmware.room("system")), (Some(8 << 20), None));
     assert_eq!(firmware.activations(), [Activate::None, Activate::Confirm]);
 }
 
@@ -96,6 +96,20 @@ fn holes_stay_holes_through_every_piece_and_cost_nothing() {
     assert_eq!(block(5300, 1000), b"fill".repeat(1024 * 1000));
     assert_eq!(block(6300, 300), &data[300 * 4096..]);
     assert!(block(6600, 100).iter().all(|byte| *byte == 0xee));
+}
+
+#[test]
+fn a_logical_partition_is_given_the_size_that_its_image_needs() {
+    let mut bench = Bench::new(Framing::Transfers, StubMode::Fastbootd, |options| {
+        options.partitions.push(PartitionSpec::logical("product", 4096));
+    });
+    let image = pattern(9_000_000);
+    bench.flash("product", &image).unwrap();
+    let held = bench.held("product_a");
+    assert_eq!((held.len(), &held[..image.len()]), (image.len().next_multiple_of(4096), &image[..]));
+    assert_eq!(bench.held("product_b").len(), 4096);
+    bench.flash("product", &[5; 100]).unwrap();
+    assert_eq!(bench.held("product_a").len(), held.len(), "it is not made smaller");
 }
 
 #[test]
@@ -164,6 +178,7 @@ fn each_mode_is_left_for_every_other() {
         assert!(driver.power().unwrap().reaches().contains(&mode));
         let departure = bench.with(|op| driver.power().unwrap().restart(mode, op)).unwrap();
         assert_eq!(departure.to, [mode]);
+        bench.clock.advance(departure.settle);
         let error = bench.with(|op| driver.console().unwrap().run("getvar:version", op)).unwrap_err();
         assert_eq!(error.kind(), Kind::Gone);
         assert_eq!(bench.phone.lock().unwrap().left, Some(outcome));
