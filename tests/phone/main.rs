@@ -1,0 +1,83 @@
+//! A phone through Android and its bootloader: the real drivers, the stand-in's engines, no kernel and no time.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod rig;
+
+use firmware_stubs::phone::Mode as Is;
+use hardwire::device::{Activate, Level, Mode};
+use hardwire::digest::Digest;
+use hardwire::error::Kind;
+use hardwire::profile::model::{Answer, AskStep, Body, EraseStep, FirmwareStep, Payload, Place, Step};
+use hardwire::run::report::{Outcome, Report, StepOutcome};
+use rig::{BOOTLOADER, Rig};
+
+const BOOT: [u8; 300] = [0xb0; 300];
+const DTBO: [u8; 200] = [0xd7; 200];
+
+fn flash(slot: &str, image: &[u8]) -> Step {
+    let image = Payload::new(image.to_vec(), false);
+    let body = FirmwareStep { artifact: slot.to_owned(), image, slot: Some(slot.to_owned()), activate: Activate::None };
+    Step::plain(slot, Body::Firmware(body), Level::Digest)
+}
+
+/// Two partitions are written in the bootloader and one is erased; back in Android all three are proven.
+fn steps() -> Vec<Step> {
+    let there = |step: Step| Step { place: Some(Place::Mode(BOOTLOADER)), proved_by: Some("back".to_owned()), ..step };
+    let erase = Step::plain("erase", Body::Erase(EraseStep { slot: "metadata".to_owned() }), Level::Digest);
+    let ask = Body::Ask(AskStep { say: "does it start?".to_owned(), answer: Answer::PassFail });
+    let back = Step { place: Some(Place::Mode(Mode::Application)), ..Step::plain("back", ask, Level::Link) };
+    vec![there(flash("boot", &BOOT)), there(flash("dtbo", &DTBO)), there(erase), back]
+}
+
+fn outcomes(report: &Report) -> Vec<StepOutcome> {
+    report.steps.iter().map(|step| step.outcome).collect()
+}
+
+fn is_done(rig: &Rig) -> bool {
+    let blank = rig.held("metadata", 4096);
+    rig.held("boot_a", 300) == BOOT
+        && rig.held("dtbo_a", 200) == DTBO
+        && (blank.iter().all(|byte| *byte == 0) || blank.iter().all(|byte| *byte == 0xff))
+}
+
+#[test]
+fn what_fastboot_writes_android_proves_and_a_second_run_does_not_leave_android() {
+    let rig = Rig::new(|_| {});
+    let first = rig.run(steps()).unwrap();
+    assert_eq!((first.outcome, first.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", first.error);
+    assert_eq!(first.returns.iter().map(|back| back.mode).collect::<Vec<_>>(), [BOOTLOADER, Mode::Application]);
+    assert!(is_done(&rig));
+    let second = rig.run(steps()).unwrap();
+    assert_eq!(second.outcome, Outcome::Pass, "{:?}", second.error);
+    assert_eq!(outcomes(&second)[..3], [StepOutcome::Already; 3]);
+    assert!(second.returns.is_empty() && second.steps.iter().all(|step| step.sent == 0));
+}
+
+#[test]
+fn without_a_place_a_step_goes_there_and_comes_back() {
+    let rig = Rig::new(|_| {});
+    let report = rig.run(vec![flash("boot", &BOOT)]).unwrap();
+    assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", report.error);
+    assert_eq!((rig.mode(), report.mode), (Is::Android, Some(Mode::Application)));
+}
+
+#[test]
+fn a_phone_in_its_bootloader_is_finished() {
+    let rig = Rig::new(|options| options.first = Is::Bootloader);
+    let report = rig.run(steps()).unwrap();
+    assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", report.error);
+    assert!(is_done(&rig) && rig.mode() == Is::Android);
+}
+
+#[test]
+fn a_flipped_byte_in_flash_fails_and_names_what_it_found() {
+    let rig = Rig::new(|options| options.fastboot.faults.push(firmware_stubs::fastboot::Fault::FlipByte(1)));
+    let report = rig.run(steps()).unwrap();
+    let error = report.error.unwrap();
+    assert_eq!((report.outcome, error.kind), (Outcome::Fail, Kind::Mismatch), "{error:?}");
+    let said = error.causes.join("; ");
+    assert!(said.contains("boot") && said.contains(&Digest::sha256(&BOOT).to_string()), "{said}");
+    let item = &report.steps[0].items[0];
+    assert!(item.outcome == StepOutcome::Failed && item.observed.is_some() && item.observed != item.expected);
+}

@@ -1,0 +1,286 @@
+//! A phone behind a cable in memory, that two drivers speak to in turn; a station; a clock that is moved by hand.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use firmware_stubs::phone::{Options, Phone};
+use firmware_stubs::usb::Then;
+use firmware_stubs::usb::host::{Host, Trouble};
+use hardwire::clock::{Clock, ManualClock};
+use hardwire::device::{Bay, BayId, Cancel, Continuity, Departure, Driver, Known, Mode, ModeSpec, Op, Returned};
+use hardwire::drivers::{self, Options as LinkOptions, Protocol};
+use hardwire::error::{Error, Kind, Result};
+use hardwire::home::Home;
+use hardwire::ledger::{Ledger, RecordKind};
+use hardwire::link::memory::{self, Peer};
+use hardwire::profile::model::{Resolved, Step};
+use hardwire::run::person::{Consent, Person, Question};
+use hardwire::run::report::Report;
+use hardwire::run::{self, Desk, Order};
+use hardwire::vault::Vault;
+use protocols::adb::wire::{Deframer as Packets, Version};
+use protocols::fastboot::wire::{Deframer as Frames, HANDSHAKE, header};
+use protocols::time::Moment;
+use uuid::Uuid;
+
+/// The phone and its cable.
+struct Plugged {
+    host: Option<Host<Phone>>,
+    number: u64,
+    back_at: Option<Moment>,
+    unplugged: bool,
+}
+
+impl Plugged {
+    fn host(&mut self) -> &mut Host<Phone> {
+        self.host.as_mut().expect("a phone")
+    }
+
+    fn pass(&mut self, now: Moment) {
+        let time = now.saturating_since(self.host().now);
+        match self.host().pass(time) {
+            Ok(Then::Stay) => {}
+            Ok(Then::Leave { away }) => {
+                self.number += 1;
+                self.back_at = Some(now + away);
+            }
+            Err(_) => self.unplugged = true,
+        }
+        if self.back_at.is_some_and(|at| at <= now) {
+            self.back_at = None;
+            self.unplugged |= self.host().enumerate().is_err();
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::new(Kind::Gone, "the phone is off the bus")
+}
+
+/// An open connection, which ends when the phone leaves.
+struct Connection {
+    plugged: Arc<Mutex<Plugged>>,
+    number: u64,
+    speaks: Speaks,
+}
+
+enum Speaks {
+    Adb(Packets),
+    Fastboot { frames: Frames, greets: bool },
+}
+
+impl Connection {
+    fn there(&self, now: Moment) -> Result<MutexGuard<'_, Plugged>> {
+        let mut plugged = self.plugged.lock().unwrap();
+        plugged.pass(now);
+        let is_there = !plugged.unplugged && plugged.back_at.is_none() && plugged.number == self.number;
+        if is_there { Ok(plugged) } else { Err(gone()) }
+    }
+
+    fn write(&self, now: Moment, bytes: &[u8]) -> Result<()> {
+        let mut plugged = self.there(now)?;
+        plugged.host().write(1, bytes).map_err(|_| gone())
+    }
+}
+
+impl Peer for Connection {
+    fn take(&mut self, now: Moment, mut bytes: &[u8]) -> Result<()> {
+        let mut out = Vec::new();
+        match &mut self.speaks {
+            Speaks::Adb(packets) => {
+                while let Some(packet) = packets.next(&mut bytes).expect("the driver's packets") {
+                    out.push(packet.header(Version::NO_CHECKSUM).to_bytes().to_vec());
+                    out.extend((!packet.payload.is_empty()).then(|| packet.payload.clone()));
+                }
+            }
+            Speaks::Fastboot { frames, .. } => {
+                out.extend(frames.push(bytes).expect("the driver's frames").into_iter().map(|part| part.bytes));
+            }
+        }
+        out.iter().try_for_each(|bytes| self.write(now, bytes))
+    }
+
+    fn give(&mut self, now: Moment) -> Result<Vec<u8>> {
+        if let Speaks::Fastboot { greets, .. } = &mut self.speaks
+            && std::mem::take(greets)
+        {
+            return Ok(HANDSHAKE.to_vec());
+        }
+        let mut plugged = self.there(now)?;
+        let bytes = match plugged.host().read(1, 16_384) {
+            Ok(bytes) => bytes,
+            Err(Trouble::Silence) => return Ok(Vec::new()),
+            Err(_) => return Err(gone()),
+        };
+        Ok(match &self.speaks {
+            Speaks::Adb(_) => bytes,
+            Speaks::Fastboot { .. } => [&header(bytes.len() as u64)[..], &bytes].concat(),
+        })
+    }
+}
+
+fn protocol(name: &str) -> &'static dyn Protocol {
+    *drivers::registry().iter().find(|protocol| protocol.name() == name).expect("the driver")
+}
+
+/// What such phones can do in all their modes.
+fn modes() -> Vec<ModeSpec> {
+    ["adb", "fastboot"].into_iter().flat_map(|name| protocol(name).modes()).copied().collect()
+}
+
+/// The port, as a run holds it.
+struct Port {
+    plugged: Arc<Mutex<Plugged>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Port {
+    fn try_open(&mut self, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        use firmware_stubs::phone::Mode as Is;
+        let (number, mode) = {
+            let mut plugged = self.plugged.lock().unwrap();
+            plugged.pass(self.clock.now());
+            if plugged.unplugged || plugged.back_at.is_some() {
+                return Err(Error::absent("nothing is on the port"));
+            }
+            // A new connection: whoever spoke to it before is gone.
+            plugged.host().enumerate().map_err(|_| gone())?;
+            (plugged.number, plugged.host().device.mode())
+        };
+        let (name, speaks) = match mode {
+            Is::Bootloader | Is::Fastbootd => ("fastboot", Speaks::Fastboot { frames: Frames::new(), greets: true }),
+            _ => ("adb", Speaks::Adb(Packets::hunting())),
+        };
+        let connection = Connection { plugged: Arc::clone(&self.plugged), number, speaks };
+        let link = memory::served(&Arc::new(Mutex::new(connection)), &self.clock);
+        protocol(name).over_stream().expect("a stream").open(link, &LinkOptions::new(), &self.clock, op)
+    }
+}
+
+impl Bay for Port {
+    fn id(&self) -> Option<BayId> {
+        None
+    }
+
+    fn address(&self) -> &str {
+        "usb:1-1"
+    }
+
+    fn open(&mut self, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        self.try_open(op)
+    }
+
+    fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
+        let until = op.clock.now() + departure.within;
+        op.clock.sleep(departure.settle);
+        while op.clock.now() < until {
+            match self.try_open(op) {
+                Ok(driver) if departure.to.contains(&driver.unit().mode) => {
+                    let proof = known.recognise(driver.unit())?;
+                    return Ok(Returned { driver, proof, continuity: Continuity::Kept });
+                }
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), Kind::Gone | Kind::TimedOut | Kind::Garbled) => {}
+                Err(error) => return Err(error),
+            }
+            op.clock.sleep(Duration::from_millis(100));
+        }
+        Err(Error::new(Kind::TimedOut, "the phone did not come back"))
+    }
+}
+
+struct Yes;
+
+impl Person for Yes {
+    fn consent(&self, _: &str, _: &[Consent]) -> Result<bool> {
+        Ok(true)
+    }
+    fn answer(&self, _: &Question, _: Option<Moment>, _: &Cancel) -> Result<String> {
+        Ok("pass".to_owned())
+    }
+}
+
+/// A phone on its port, and a station.
+pub struct Rig {
+    _folder: tempfile::TempDir,
+    plugged: Arc<Mutex<Plugged>>,
+    clock: Arc<ManualClock>,
+    home: Home,
+    ledger: Ledger,
+    vault: Vault,
+}
+
+impl Rig {
+    /// A phone and a station that never met.
+    pub fn new(adjust: impl FnOnce(&mut Options)) -> Rig {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(folder.path().join("home"))).unwrap();
+        let mut options = options(&folder);
+        adjust(&mut options);
+        Rig {
+            plugged: Arc::new(Mutex::new(plug(options, Moment::START))),
+            clock: Arc::new(ManualClock::new()),
+            ledger: Ledger::open(&home).unwrap(),
+            vault: Vault::open(&home).unwrap(),
+            home,
+            _folder: folder,
+        }
+    }
+
+    pub fn mode(&self) -> firmware_stubs::phone::Mode {
+        self.plugged.lock().unwrap().host().device.mode()
+    }
+
+    /// The first bytes of a partition.
+    pub fn held(&self, partition: &str, len: usize) -> Vec<u8> {
+        let mut plugged = self.plugged.lock().unwrap();
+        let store = Arc::clone(plugged.host().device.store());
+        store.partition(partition).expect("a partition").read(0, len).unwrap()
+    }
+
+    pub fn run(&self, steps: Vec<Step>) -> Result<Report> {
+        let mut port = Port { plugged: Arc::clone(&self.plugged), clock: Arc::clone(&self.clock) as Arc<dyn Clock> };
+        let (cancel, mut quiet) = (Cancel::default(), |_| {});
+        let driver = port.try_open(&mut Op::new(&*self.clock, &cancel, &mut quiet))?;
+        let desk = Desk {
+            clock: &*self.clock,
+            home: &self.home,
+            ledger: &self.ledger,
+            vault: &self.vault,
+            person: &Yes,
+            listener: &|_: &run::event::Event| {},
+            cancel: &cancel,
+            gate: &(),
+        };
+        let order = Order {
+            kind: RecordKind::Run,
+            run: Uuid::new_v4(),
+            resolved: Resolved::single("test", "test", steps),
+            serial: None,
+            modes: modes(),
+            tags: BTreeMap::new(),
+            batch: None,
+            scans: BTreeMap::new(),
+            operator: None,
+            accept_omitted: Vec::new(),
+        };
+        let report = run::execute(&mut port, driver, &order, desk);
+        assert!(self.ledger.verify().unwrap().is_sound());
+        report
+    }
+}
+
+fn options(folder: &tempfile::TempDir) -> Options {
+    Options::new(folder.path().join("phone"))
+}
+
+fn plug(options: Options, now: Moment) -> Plugged {
+    let mut host = Host::plug(Phone::open(options).unwrap()).unwrap();
+    host.now = now;
+    host.enumerate().unwrap();
+    Plugged { host: Some(host), number: 0, back_at: None, unplugged: false }
+}
+
+/// In the words of `in:`.
+pub const BOOTLOADER: Mode = Mode::Bootloader;
