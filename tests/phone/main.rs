@@ -43,7 +43,7 @@ fn is_done(rig: &Rig) -> bool {
 
 #[test]
 fn what_fastboot_writes_android_proves_and_a_second_run_does_not_leave_android() {
-    let rig = Rig::new(|_| {});
+    let rig = Rig::new(None, |_| {});
     let first = rig.run(steps()).unwrap();
     assert_eq!((first.outcome, first.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", first.error);
     assert_eq!(first.returns.iter().map(|back| back.mode).collect::<Vec<_>>(), [BOOTLOADER, Mode::Application]);
@@ -56,7 +56,7 @@ fn what_fastboot_writes_android_proves_and_a_second_run_does_not_leave_android()
 
 #[test]
 fn without_a_place_a_step_goes_there_and_comes_back() {
-    let rig = Rig::new(|_| {});
+    let rig = Rig::new(None, |_| {});
     let report = rig.run(vec![flash("boot", &BOOT)]).unwrap();
     assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", report.error);
     assert_eq!((rig.mode(), report.mode), (Is::Android, Some(Mode::Application)));
@@ -64,7 +64,7 @@ fn without_a_place_a_step_goes_there_and_comes_back() {
 
 #[test]
 fn a_phone_in_its_bootloader_is_finished() {
-    let rig = Rig::new(|options| options.first = Is::Bootloader);
+    let rig = Rig::new(None, |options| options.first = Is::Bootloader);
     let report = rig.run(steps()).unwrap();
     assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", report.error);
     assert!(is_done(&rig) && rig.mode() == Is::Android);
@@ -72,7 +72,7 @@ fn a_phone_in_its_bootloader_is_finished() {
 
 #[test]
 fn a_flipped_byte_in_flash_fails_and_names_what_it_found() {
-    let rig = Rig::new(|options| options.fastboot.faults.push(firmware_stubs::fastboot::Fault::FlipByte(1)));
+    let rig = Rig::new(None, |options| options.fastboot.faults.push(firmware_stubs::fastboot::Fault::FlipByte(1)));
     let report = rig.run(steps()).unwrap();
     let error = report.error.unwrap();
     assert_eq!((report.outcome, error.kind), (Outcome::Fail, Kind::Mismatch), "{error:?}");
@@ -80,4 +80,52 @@ fn a_flipped_byte_in_flash_fails_and_names_what_it_found() {
     assert!(said.contains("boot") && said.contains(&Digest::sha256(&BOOT).to_string()), "{said}");
     let item = &report.steps[0].items[0];
     assert!(item.outcome == StepOutcome::Failed && item.observed.is_some() && item.observed != item.expected);
+}
+
+/// Cuts the cable at every packet whose number leaves `share` when divided by [`SHARES`]: a test for each share, so that
+/// they run side by side.
+fn cut(share: u64) {
+    let whole = Rig::new(None, |_| {});
+    assert_eq!(whole.run(steps()).unwrap().outcome, Outcome::Pass);
+    let packets = whole.packets();
+    assert!(packets > 60, "only {packets} packets");
+    for cut in (1..=packets).filter(|cut| cut % SHARES == share) {
+        let rig = Rig::new(Some(cut), |_| {});
+        match rig.run(steps()) {
+            Ok(report) => {
+                let kind = report.error.as_ref().map(|error| error.kind);
+                assert_eq!(report.outcome, Outcome::Error, "packet {cut}: {kind:?}");
+            }
+            Err(error) => assert!(
+                matches!(error.kind(), Kind::Gone | Kind::TimedOut | Kind::Unsupported),
+                "packet {cut}: {error}"
+            ),
+        }
+        rig.replug();
+        let again = rig.run(steps()).unwrap_or_else(|error| panic!("packet {cut}: {error} {:?}", error.causes()));
+        assert_eq!(again.outcome, Outcome::Pass, "packet {cut}: {:?}", again.error);
+        assert!(is_done(&rig), "packet {cut}");
+    }
+}
+
+const SHARES: u64 = 4;
+
+#[test]
+fn the_cable_is_cut_at_every_packet_and_the_next_run_finishes_1() {
+    cut(0);
+}
+
+#[test]
+fn the_cable_is_cut_at_every_packet_and_the_next_run_finishes_2() {
+    cut(1);
+}
+
+#[test]
+fn the_cable_is_cut_at_every_packet_and_the_next_run_finishes_3() {
+    cut(2);
+}
+
+#[test]
+fn the_cable_is_cut_at_every_packet_and_the_next_run_finishes_4() {
+    cut(3);
 }

@@ -24,12 +24,14 @@ use protocols::fastboot::wire::{Deframer as Frames, HANDSHAKE, header};
 use protocols::time::Moment;
 use uuid::Uuid;
 
-/// The phone and its cable.
+/// The phone and its cable, which can be cut at any packet.
 struct Plugged {
     host: Option<Host<Phone>>,
     number: u64,
     back_at: Option<Moment>,
     unplugged: bool,
+    packets: u64,
+    cut_at: Option<u64>,
 }
 
 impl Plugged {
@@ -38,6 +40,9 @@ impl Plugged {
     }
 
     fn pass(&mut self, now: Moment) {
+        if self.unplugged {
+            return;
+        }
         let time = now.saturating_since(self.host().now);
         match self.host().pass(time) {
             Ok(Then::Stay) => {}
@@ -51,6 +56,12 @@ impl Plugged {
             self.back_at = None;
             self.unplugged |= self.host().enumerate().is_err();
         }
+    }
+
+    fn packet(&mut self) -> Result<()> {
+        self.packets += 1;
+        self.unplugged |= self.cut_at.is_some_and(|at| self.packets >= at);
+        if self.unplugged { Err(gone()) } else { Ok(()) }
     }
 }
 
@@ -80,6 +91,7 @@ impl Connection {
 
     fn write(&self, now: Moment, bytes: &[u8]) -> Result<()> {
         let mut plugged = self.there(now)?;
+        plugged.packet()?;
         plugged.host().write(1, bytes).map_err(|_| gone())
     }
 }
@@ -113,6 +125,7 @@ impl Peer for Connection {
             Err(Trouble::Silence) => return Ok(Vec::new()),
             Err(_) => return Err(gone()),
         };
+        plugged.packet()?;
         Ok(match &self.speaks {
             Speaks::Adb(_) => bytes,
             Speaks::Fastboot { .. } => [&header(bytes.len() as u64)[..], &bytes].concat(),
@@ -203,7 +216,7 @@ impl Person for Yes {
 
 /// A phone on its port, and a station.
 pub struct Rig {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     plugged: Arc<Mutex<Plugged>>,
     clock: Arc<ManualClock>,
     home: Home,
@@ -212,20 +225,34 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A phone and a station that never met.
-    pub fn new(adjust: impl FnOnce(&mut Options)) -> Rig {
+    /// A phone whose cable is cut at this packet, if at any.
+    pub fn new(cut_at: Option<u64>, adjust: impl FnOnce(&mut Options)) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(Some(folder.path().join("home"))).unwrap();
         let mut options = options(&folder);
         adjust(&mut options);
         Rig {
-            plugged: Arc::new(Mutex::new(plug(options, Moment::START))),
+            plugged: Arc::new(Mutex::new(plug(options, Moment::START, cut_at))),
             clock: Arc::new(ManualClock::new()),
             ledger: Ledger::open(&home).unwrap(),
             vault: Vault::open(&home).unwrap(),
             home,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Plugs the phone in again as it was left: what it was doing is over, what it held is there.
+    pub fn replug(&self) {
+        let mut plugged = self.plugged.lock().unwrap();
+        let mut options = options(&self.folder);
+        // Power stays: it has a battery, and is in whatever mode it was.
+        options.first = plugged.host().device.mode();
+        plugged.host = None;
+        *plugged = plug(options, self.clock.now(), None);
+    }
+
+    pub fn packets(&self) -> u64 {
+        self.plugged.lock().unwrap().packets
     }
 
     pub fn mode(&self) -> firmware_stubs::phone::Mode {
@@ -275,11 +302,11 @@ fn options(folder: &tempfile::TempDir) -> Options {
     Options::new(folder.path().join("phone"))
 }
 
-fn plug(options: Options, now: Moment) -> Plugged {
+fn plug(options: Options, now: Moment, cut_at: Option<u64>) -> Plugged {
     let mut host = Host::plug(Phone::open(options).unwrap()).unwrap();
     host.now = now;
     host.enumerate().unwrap();
-    Plugged { host: Some(host), number: 0, back_at: None, unplugged: false }
+    Plugged { host: Some(host), number: 0, back_at: None, unplugged: false, packets: 0, cut_at }
 }
 
 /// In the words of `in:`.
