@@ -33,10 +33,8 @@ mod path;
 mod power;
 mod push;
 mod settings;
-#[allow(dead_code, reason = "files, apps and settings are the next to use it")]
 mod shell;
 mod sideload;
-#[allow(dead_code, reason = "files, apps and settings are the next to use it")]
 mod survey;
 mod sync;
 #[cfg(test)]
