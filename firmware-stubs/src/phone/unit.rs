@@ -89,7 +89,12 @@ impl Phone {
         }
         let restart = self.system.restarts()?;
         let leaves = *self.leaves.get_or_insert(now + GRACE);
-        if leaves > now || !self.link.is_between() {
+        if leaves > now {
+            return None;
+        }
+        if !self.link.is_between() {
+            // Not within a packet; the rest of it may never come, where the cable was cut.
+            self.leaves = Some(now + GRACE);
             return None;
         }
         if restart == Restart::Daemon {
