@@ -15,7 +15,10 @@ use hardwire::station::{Machine, PortBay, Selector, World, resolve};
 use protocols::mcuboot::{ImageBuilder, Version};
 use serde_json::Value;
 
-/// A stand-in on its pseudo-terminal, a station of its own, and a folder with the profile.
+/// A small application, as the phone's profile installs one.
+const APP: &[u8] = include_bytes!("../protocols/src/android/apk/vectors/base.apk");
+
+/// A stand-in, a station of its own, and a folder with the profile.
 struct Bench {
     folder: tempfile::TempDir,
     stub: Child,
@@ -23,20 +26,32 @@ struct Bench {
 }
 
 impl Bench {
+    /// An SMP unit on its pseudo-terminal.
     fn new(stub: &[&str]) -> Bench {
+        Bench::start(&[&["smp", "--until-stdin-ends", "--reset-delay", "50"], stub].concat())
+    }
+
+    /// A phone on the network.
+    fn phone() -> Bench {
+        let mut bench = Bench::start(&["adb", "--tcp", "127.0.0.1:0"]);
+        bench.address = format!("adb@{}", bench.address);
+        bench
+    }
+
+    fn start(stub: &[&str]) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let mut stub = Command::new(env!("CARGO_BIN_EXE_hardwire"))
-            .args(["stub", "smp", "--json", "--until-stdin-ends", "--reset-delay", "50"])
+            .args(["stub", "--json"])
+            .args(stub)
             .arg("--state")
             .arg(folder.path().join("state"))
-            .args(stub)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(stub.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(stub.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
         Bench { folder, stub, address: ready["address"].as_str().unwrap().to_owned() }
     }
@@ -51,6 +66,7 @@ impl Bench {
     fn shipped(&self, name: &str) -> PathBuf {
         let version = Version { major: 9, minor: 9, revision: 9, build: 9 };
         self.write("app.signed.bin", ImageBuilder::new(version).build(&[0x5a; 4096]).unwrap());
+        self.write("kiosk.apk", APP);
         let text = std::fs::read(format!("{}/profiles/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let path = self.write(name, text);
         profile::lock(&path).unwrap();
@@ -133,6 +149,14 @@ fn mcuboot_recovery() {
     let bench = Bench::new(&["--recovery"]);
     let steps = bench.twice(&bench.shipped("mcuboot-recovery.yaml"), &[]);
     assert_eq!((&steps[0]["name"], &steps[0]["level"]), (&"restore".into(), &"booted".into()));
+}
+
+#[test]
+fn phone_kiosk() {
+    let bench = Bench::phone();
+    let steps = bench.twice(&bench.shipped("phone-kiosk.yaml"), &["--input", "host=kiosk.example"]);
+    let levels: Vec<_> = steps.iter().map(|step| step["level"].as_str()).collect();
+    assert_eq!(levels, [None, Some("digest"), Some("readback"), Some("digest")]);
 }
 
 #[test]

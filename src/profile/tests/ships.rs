@@ -7,12 +7,13 @@ use super::super::{Facts, Fit, Given, Sources, UnitNames, draft, load, load_text
 use super::{Bench, no_inputs};
 use crate::device::{Capability, Level, Mode, Offer, Unit};
 
-const SHIPPED: [(&str, Mode, &[&str]); 5] = [
-    ("zephyr-smp.yaml", Mode::Application, &["files", "diagnose", "backup"]),
-    ("zephyr-settings.yaml", Mode::Application, &["settings", "diagnose", "backup"]),
-    ("mcuboot-update.yaml", Mode::Application, &["firmware", "diagnose"]),
-    ("mcuboot-recovery.yaml", Mode::Recovery, &["firmware"]),
-    ("dfu-firmware.yaml", Mode::Dfu, &["firmware"]),
+const SHIPPED: [(&str, &str, Mode, &[&str]); 6] = [
+    ("zephyr-smp.yaml", "smp", Mode::Application, &["files", "diagnose", "backup"]),
+    ("zephyr-settings.yaml", "smp", Mode::Application, &["settings", "diagnose", "backup"]),
+    ("mcuboot-update.yaml", "smp", Mode::Application, &["firmware", "diagnose"]),
+    ("mcuboot-recovery.yaml", "smp", Mode::Recovery, &["firmware"]),
+    ("dfu-firmware.yaml", "dfu", Mode::Dfu, &["firmware"]),
+    ("phone-kiosk.yaml", "adb", Mode::Application, &["diagnose", "apps", "settings", "files"]),
 ];
 
 #[test]
@@ -22,13 +23,14 @@ fn every_profile_that_ships_resolves() {
         .unwrap()
         .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "yaml"));
     assert_eq!(there.count(), SHIPPED.len(), "a profile that ships is named here");
-    for (name, mode, kinds) in SHIPPED {
+    for (name, driver, mode, kinds) in SHIPPED {
         let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
-        let bench = Bench::new(&[(name, &text), ("app.signed.bin", "image"), ("app.dfu", "image")]);
+        let bench =
+            Bench::new(&[(name, &text), ("app.signed.bin", "image"), ("app.dfu", "image"), ("kiosk.apk", "package")]);
         lock(bench.path(name)).unwrap();
         let prepared = load(bench.path(name)).unwrap().prepare().unwrap();
         let facts = Facts {
-            driver: Some(if mode == Mode::Dfu { "dfu" } else { "smp" }.into()),
+            driver: Some(driver.into()),
             mode: Some(mode),
             model: Some("thermostat".into()),
             ..Facts::default()
