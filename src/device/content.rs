@@ -2,6 +2,8 @@
 
 use std::io;
 
+use protocols::android::source;
+
 /// A source of bytes of known length.
 pub trait Content: Send + Sync {
     /// Its length in bytes.
@@ -27,6 +29,19 @@ pub trait Content: Send + Sync {
         let mut all = vec![0; len];
         self.read_exact_at(0, &mut all)?;
         Ok(all)
+    }
+}
+
+/// As the readers of Android's formats take it.
+impl source::Source for dyn Content + '_ {
+    type Error = io::Error;
+
+    fn len(&self) -> u64 {
+        Content::len(self)
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        Content::read_exact_at(self, offset, buf)
     }
 }
 

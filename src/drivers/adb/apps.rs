@@ -1,7 +1,7 @@
 //! Applications, through the package manager. What was installed is proved by the digest of what the unit holds.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
 
 use protocols::android::apk::{Apk, ApkError, certificates};
 use protocols::android::source::{FileError, Source};
@@ -10,25 +10,9 @@ use super::AdbDriver;
 use super::package::{self, Dumped};
 use super::shell::{QUICK, SLOW, quoted, unreadable};
 use crate::device::{
-    AppEntry, AppFile, AppIdentity, Apps, Content, InstallOptions, Installed, InstalledFile, Op, Progress, UnitText,
-    Written,
+    AppEntry, AppFile, AppIdentity, Apps, InstallOptions, Installed, InstalledFile, Op, Progress, UnitText, Written,
 };
 use crate::error::{Error, Kind, Result};
-
-/// A file as the readers of packages take one.
-struct File<'a>(&'a dyn Content);
-
-impl Source for File<'_> {
-    type Error = io::Error;
-
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(offset, buf)
-    }
-}
 
 fn invalid(name: &str, why: &str) -> Error {
     Error::new(Kind::Invalid, format!("{name} {why}"))
@@ -36,7 +20,7 @@ fn invalid(name: &str, why: &str) -> Error {
 
 /// Reads a package.
 fn read(file: &AppFile<'_>) -> Result<Apk> {
-    Apk::read(&File(file.content)).map_err(|error| match error {
+    Apk::read(file.content).map_err(|error| match error {
         FileError::Read(error) => unreadable(error),
         FileError::Format(error) => {
             let next = match &error {

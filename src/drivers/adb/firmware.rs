@@ -3,10 +3,8 @@
 //! Only root reads partitions: of a unit whose shell is none, nothing is offered. Holes of a sparse image are what it leaves
 //! alone, and are not looked at.
 
-use std::io;
-
 use protocols::android::avb::{Vbmeta, chain_digest};
-use protocols::android::source::{FileError, Source};
+use protocols::android::source::FileError;
 use protocols::android::sparse::{Holes, Image, is_sparse};
 use sha2::{Digest as _, Sha256};
 
@@ -31,20 +29,6 @@ pub(super) fn shows(survey: &Survey) -> bool {
     survey.root && survey.tells_exit_codes && !survey.partitions.is_empty() && programs
 }
 
-struct File<'a>(&'a dyn Content);
-
-impl Source for File<'_> {
-    type Error = io::Error;
-
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(offset, buf)
-    }
-}
-
 /// What an artifact makes of a partition.
 enum Artifact {
     Plain,
@@ -61,7 +45,7 @@ impl Artifact {
         if !is_sparse(&magic) {
             return Ok(Artifact::Plain);
         }
-        Image::read_sparse(&File(content)).map(Artifact::Sparse).map_err(|error| match error {
+        Image::read_sparse(content).map(Artifact::Sparse).map_err(|error| match error {
             FileError::Read(cause) => unreadable(cause),
             FileError::Format(cause) => {
                 Error::new(Kind::Invalid, "the file is a sparse image, and a broken one").because(cause)
@@ -73,7 +57,7 @@ impl Artifact {
     fn digest(&self, content: &dyn Content, holes: Holes) -> Result<Digest> {
         let bytes = match self {
             Artifact::Plain => repeated(content.len(), |at, part| content.read_exact_at(at, part).map_err(unreadable))?,
-            Artifact::Sparse(image) => image.sha256(&File(content), image.len(), holes).map_err(unreadable)?.to_vec(),
+            Artifact::Sparse(image) => image.sha256(content, image.len(), holes).map_err(unreadable)?.to_vec(),
         };
         Ok(Digest::from_bytes(Algorithm::Sha256, bytes))
     }
@@ -215,7 +199,7 @@ impl AdbDriver {
         if slot != "vbmeta" && slot != format!("vbmeta{suffix}") {
             return Ok(None);
         }
-        let vbmeta = match Vbmeta::read(&File(content)) {
+        let vbmeta = match Vbmeta::read(content) {
             Ok(vbmeta) => vbmeta,
             Err(FileError::Read(error)) => return Err(unreadable(error)),
             Err(FileError::Format(_)) => return Ok(None),

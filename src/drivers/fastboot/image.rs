@@ -15,21 +15,6 @@ use crate::error::{Error, Kind, Result};
 /// Bytes that are hashed together.
 const WINDOW: u64 = 1 << 20;
 
-/// A file as the image formats read one.
-pub(super) struct File<'a>(pub &'a dyn Content);
-
-impl Source for File<'_> {
-    type Error = io::Error;
-
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(offset, buf)
-    }
-}
-
 /// What an artifact is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Artifact {
@@ -58,7 +43,7 @@ impl Artifact {
         if !begins || !is_sparse(&magic) {
             return Ok(Artifact::Plain);
         }
-        match Image::read_sparse(&File(content)) {
+        match Image::read_sparse(content) {
             Ok(image) => Ok(Artifact::Sparse(image)),
             Err(FileError::Read(cause)) => Err(unreadable(cause)),
             Err(FileError::Format(cause)) => {
@@ -80,7 +65,7 @@ impl Artifact {
         let digest = match self {
             Artifact::Plain => plain_digest(content)?,
             Artifact::Sparse(image) => {
-                let bytes = image.sha256(&File(content), image.len(), Holes::Zeros).map_err(unreadable)?;
+                let bytes = image.sha256(content, image.len(), Holes::Zeros).map_err(unreadable)?;
                 Digest::from_bytes(Algorithm::Sha256, bytes)
             }
         };
@@ -90,12 +75,11 @@ impl Artifact {
     /// Refuses metadata of verified boot that are older than the unit lets start, where it says: there is no standard
     /// variable for that; `rollback-index:LOCATION` is asked for.
     pub(super) fn check_rollback(&self, content: &dyn Content, variables: &Variables) -> Result<()> {
-        let file = File(content);
         let mut magic = [0; 4];
         let read = match self {
-            Artifact::Plain if content.len() >= 4 => file.read_exact_at(0, &mut magic),
+            Artifact::Plain if content.len() >= 4 => content.read_exact_at(0, &mut magic),
             Artifact::Plain => return Ok(()),
-            Artifact::Sparse(image) if image.len() >= 4 => image.expanded(&file).read_exact_at(0, &mut magic),
+            Artifact::Sparse(image) if image.len() >= 4 => image.expanded(content).read_exact_at(0, &mut magic),
             Artifact::Sparse(_) => return Ok(()),
         };
         read.map_err(unreadable)?;
@@ -103,8 +87,8 @@ impl Artifact {
             return Ok(());
         }
         let metadata = match self {
-            Artifact::Plain => Vbmeta::read(&file),
-            Artifact::Sparse(image) => Vbmeta::read(&image.expanded(&file)),
+            Artifact::Plain => Vbmeta::read(content),
+            Artifact::Sparse(image) => Vbmeta::read(&image.expanded(content)),
         };
         let metadata = match metadata {
             Ok(metadata) => metadata,

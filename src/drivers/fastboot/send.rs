@@ -10,7 +10,7 @@ use protocols::fastboot::session::Exchange;
 use sha2::{Digest as _, Sha256};
 
 use super::exchange::{Payload, Wire};
-use super::image::{Artifact, File, unreadable};
+use super::image::{Artifact, unreadable};
 use super::refusal;
 use crate::device::{Content, Op, Progress};
 use crate::error::{Error, Kind, Result};
@@ -48,7 +48,7 @@ impl Plan {
         match artifact {
             // Not every partition of a bootloader takes a sparse image.
             Artifact::Plain if content.len() <= limit => Ok(Plan::Whole(content.len())),
-            Artifact::Plain => match Image::read_plain(&File(content)) {
+            Artifact::Plain => match Image::read_plain(content) {
                 Ok(image) => Ok(Plan::Cut(image)),
                 Err(FileError::Read(cause)) => Err(unreadable(cause)),
                 Err(FileError::Format(cause)) => {
@@ -103,12 +103,11 @@ pub(super) fn flash(
 
 /// Reads and hashes what will be sent, as far ahead as there is room, until nobody wants more.
 fn prepare(loads: impl Iterator<Item = Load>, content: &dyn Content, parts: &SyncSender<io::Result<Vec<u8>>>) {
-    let file = File(content);
     for (number, load) in loads.enumerate() {
         let len = load.len();
         let mut piece = match load {
             Load::File(_) => None,
-            Load::Piece(piece) => Some(piece.reader(&file)),
+            Load::Piece(piece) => Some(piece.reader(content)),
         };
         let mut hash = Sha256::new();
         let mut at = 0;
