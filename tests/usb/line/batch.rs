@@ -69,12 +69,12 @@ impl Board {
     }
 }
 
-/// Open files and resident KiB of a process.
+/// Open files of a process, and KiB of memory that it filled itself: how much of its program is in memory, the kernel decides.
 #[derive(Clone, Copy, Debug)]
 #[allow(dead_code, reason = "printed")]
 pub struct Size {
     pub files: usize,
-    pub resident: u64,
+    pub own_memory: u64,
 }
 
 /// `hardwire batch --json`; ended when dropped.
@@ -117,8 +117,8 @@ impl Batch {
     pub fn size(&self) -> Option<Size> {
         let folder = Path::new("/proc").join(self.child.id().to_string());
         let status = std::fs::read_to_string(folder.join("status")).ok()?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))?;
-        Some(Size { files: std::fs::read_dir(folder.join("fd")).ok()?.count(), resident: resident.parse().ok()? })
+        let own = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"))?;
+        Some(Size { files: std::fs::read_dir(folder.join("fd")).ok()?.count(), own_memory: own.parse().ok()? })
     }
 
     /// Waits for its end by itself; its exit code.

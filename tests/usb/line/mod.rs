@@ -45,6 +45,9 @@ fn station() -> (Station, String) {
     (station, profile)
 }
 
+/// Runs between two looks at what the batch takes, that are told.
+const EVERY: usize = 50;
+
 /// A day at the line.
 struct Day {
     units: usize,
@@ -66,7 +69,7 @@ impl Day {
         };
         let count = self.units.to_string();
         let mut batch = Batch::start(&station, &[&profile, "--count", &count, "--batch", BATCH]);
-        let (mut first, mut last) = (None, None);
+        let (mut first, mut last, mut told) = (None, None, 0);
         let (done, pulled) = {
             let floor = Floor::new(&batch, (1..=self.units).map(unit).collect(), self.replugs * 5 / 4);
             std::thread::scope(|scope| {
@@ -82,6 +85,10 @@ impl Day {
                     // Everything was in use once, and still is.
                     if runs >= usize::from(BAYS) {
                         first = first.or(size);
+                    }
+                    if runs >= told + EVERY {
+                        told = runs;
+                        eprintln!("after {runs} runs: {size:?}");
                     }
                     if passes + usize::from(BAYS) <= self.units {
                         last = size.or(last);
