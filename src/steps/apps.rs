@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::evidence::{Item, StepOutcome};
 use super::files::HashUpTo;
 use super::person::Consent;
-use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed};
+use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed, why};
 use crate::device::{AppFile, AppIdentity, Apps, Capability, Driver, Installed, InstalledFile, Level, Op, Progress};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -81,11 +81,7 @@ impl StepKind for AppsStep {
             }
             observed.items.push(absent(package.clone(), there.map(|app| version(&app)), level));
         }
-        observed.why = match differ.as_slice() {
-            [] => "every application is what it should be".to_owned(),
-            [one] => one.clone(),
-            [one, rest @ ..] => format!("{one}, and {} more", rest.len()),
-        };
+        observed.why = why(&differ, "every application is what it should be");
         Ok(observed)
     }
 

@@ -332,6 +332,15 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
+/// Why there is something to write, by the first thing that differs; `holds` when nothing does.
+fn why(differ: &[String], holds: &str) -> String {
+    match differ {
+        [] => holds.to_owned(),
+        [one] => one.clone(),
+        [one, rest @ ..] => format!("{one}, and {} more", rest.len()),
+    }
+}
+
 /// The error for an artifact that changed or vanished after it was checked.
 fn unreadable(error: std::io::Error) -> Error {
     Error::new(Kind::Invalid, "an artifact can no longer be read").because(error)

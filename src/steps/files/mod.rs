@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use sha2::Digest as _;
 
 use super::evidence::StepOutcome;
-use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed, unreadable};
+use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed, unreadable, why};
 use crate::device::{Capability, Driver, Files, Level, Marks, Op, Put};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -60,11 +60,7 @@ impl StepKind for FilesStep {
         for put in &self.trees {
             differ.extend(tree::observe(files, put, level, &mut observed, bench.op)?);
         }
-        observed.why = match differ.as_slice() {
-            [] => "every file is what it should be".to_owned(),
-            [one] => one.clone(),
-            [one, rest @ ..] => format!("{one}, and {} more", rest.len()),
-        };
+        observed.why = why(&differ, "every file is what it should be");
         Ok(observed)
     }
 
