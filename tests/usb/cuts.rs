@@ -1,6 +1,6 @@
 //! A DFU unit that is pulled at any moment of a run: no false pass, no run that hangs, and the next run passes.
 //!
-//! `tests/dfu` has every cut in memory; these are on a real kernel, which notices, enumerates and forgets in its own time.
+//! `tests/memory/dfu` has every cut in memory; these are on a real kernel, which notices, enumerates and forgets in its own time.
 
 use std::time::{Duration, Instant};
 

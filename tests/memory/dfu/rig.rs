@@ -1,29 +1,25 @@
-//! A DFU unit on a port in memory, a station, and a clock that is moved by hand.
+//! A DFU unit on a port in memory.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use firmware_stubs::dfu::{Options, Unit as Stub};
 use firmware_stubs::usb::Then;
 use firmware_stubs::usb::host::{Host, Trouble};
-use hardwire::clock::{Clock, ManualClock};
-use hardwire::device::{Bay, BayId, Cancel, Continuity, Departure, Driver, Known, Op, Returned};
-use hardwire::drivers::{self, Options as LinkOptions, Protocol};
-use hardwire::error::{Error, Kind, Result};
-use hardwire::home::Home;
-use hardwire::ledger::{Filter, Ledger, RecordKind};
+use hardwire::clock::Clock;
+use hardwire::device::{Bay, BayId, Departure, Driver, Known, Op, Returned};
+use hardwire::drivers::{Options as LinkOptions, Protocol};
+use hardwire::error::{Error, Result};
+use hardwire::ledger::Filter;
 use hardwire::link::usb::fault::Faults;
 use hardwire::link::usb::memory::{self, Answer, Peripheral};
 use hardwire::profile::model::{Resolved, Step};
 use hardwire::profile::{self, Facts, Fit, Inputs};
-use hardwire::run::person::{Consent, Person, Question};
 use hardwire::run::report::Report;
-use hardwire::run::{self, Desk, Order};
-use hardwire::vault::Vault;
 use protocols::time::Moment;
 use protocols::usb::Setup;
-use uuid::Uuid;
+
+use crate::station::{self, Station, protocol};
 
 /// The stand-in behind its cable.
 struct Plugged {
@@ -139,7 +135,7 @@ impl Port {
 }
 
 pub fn dfu() -> &'static dyn Protocol {
-    *drivers::registry().iter().find(|protocol| protocol.name() == "dfu").expect("the driver")
+    protocol("dfu")
 }
 
 impl Bay for Port {
@@ -156,100 +152,64 @@ impl Bay for Port {
     }
 
     fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
-        let until = op.clock.now() + departure.within;
-        op.clock.sleep(departure.settle);
-        while op.clock.now() < until {
-            match self.try_open(op) {
-                Ok(driver) if departure.to.contains(&driver.unit().mode) => {
-                    let proof = known.recognise(driver.unit())?;
-                    return Ok(Returned { driver, proof, continuity: Continuity::Kept });
-                }
-                Ok(_) => {}
-                Err(error) if matches!(error.kind(), Kind::Gone | Kind::TimedOut | Kind::Garbled) => {}
-                Err(error) => return Err(error),
-            }
-            op.clock.sleep(Duration::from_millis(100));
-        }
-        Err(Error::new(Kind::TimedOut, "the unit did not come back"))
-    }
-}
-
-struct Yes;
-
-impl Person for Yes {
-    fn consent(&self, _: &str, _: &[Consent]) -> Result<bool> {
-        Ok(true)
-    }
-    fn answer(&self, _: &Question, _: Option<Moment>, _: &Cancel) -> Result<String> {
-        Ok("pass".to_owned())
+        station::wait(known, departure, op, |op| self.try_open(op))
     }
 }
 
 /// A unit on its port, and a station.
 pub struct Rig {
-    folder: tempfile::TempDir,
+    pub station: Station,
     plugged: Arc<Mutex<Plugged>>,
-    clock: Arc<ManualClock>,
     pub faults: Faults,
     pub options: LinkOptions,
-    home: Home,
-    pub ledger: Ledger,
-    pub vault: Vault,
 }
 
 impl Rig {
     pub fn new(adjust: impl FnOnce(&mut Options)) -> Rig {
-        let folder = tempfile::tempdir().unwrap();
-        let mut options = Options::new(folder.path().join("unit"));
+        let station = Station::new();
+        let mut options = options(&station);
         adjust(&mut options);
-        let home = Home::open(Some(folder.path().join("home"))).unwrap();
         Rig {
             plugged: Arc::new(Mutex::new(plug(options, Moment::START))),
-            clock: Arc::new(ManualClock::new()),
             faults: Faults::default(),
             options: LinkOptions::new(),
-            ledger: Ledger::open(&home).unwrap(),
-            vault: Vault::open(&home).unwrap(),
-            home,
-            folder,
+            station,
         }
     }
 
     /// Pulls the unit and plugs it in again, with what its flash held. Nothing goes wrong from here on.
     pub fn replug(&mut self, adjust: impl FnOnce(&mut Options)) {
-        let mut options = Options::new(self.folder.path().join("unit"));
+        let mut options = options(&self.station);
         adjust(&mut options);
         self.faults = Faults::default();
         let mut plugged = self.plugged.lock().unwrap();
         // It holds its folder while it is there.
         plugged.host = None;
-        *plugged = plug(options, self.clock.now());
+        *plugged = plug(options, self.station.clock.now());
     }
 
     /// Version and digest of the firmware that runs; `None` in the loader.
     pub fn running(&self) -> Option<String> {
         let mut plugged = self.plugged.lock().unwrap();
-        plugged.pass(self.clock.now());
+        plugged.pass(self.station.clock.now());
         plugged.host().device.running().map(|firmware| firmware.sha256)
     }
 
     pub fn elapsed(&self) -> Duration {
-        self.clock.now().since_start()
+        self.station.clock.now().since_start()
     }
 
     fn port(&self) -> Port {
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let (plugged, faults) = (Arc::clone(&self.plugged), self.faults.clone());
-        Port { plugged, faults, clock, options: self.options.clone(), first_id: None }
+        Port { plugged, faults, clock: self.station.clock(), options: self.options.clone(), first_id: None }
     }
 
     /// Opens the unit and lets `act` have its driver.
     pub fn with<T>(&self, act: impl FnOnce(&mut dyn Driver, &mut Op<'_>) -> T) -> Result<T> {
-        let cancel = Cancel::default();
-        let mut quiet = |_| {};
-        let mut op = Op::new(&*self.clock, &cancel, &mut quiet);
-        let mut driver = self.port().try_open(&mut op)?;
-        Ok(act(&mut *driver, &mut op))
+        self.station.op(|op| {
+            let mut driver = self.port().try_open(op)?;
+            Ok(act(&mut *driver, op))
+        })
     }
 
     pub fn run(&self, steps: Vec<Step>) -> Result<Report> {
@@ -258,8 +218,8 @@ impl Rig {
 
     /// A profile with this file beside it.
     pub fn apply(&self, profile: &str, artifact: &str, file: &[u8]) -> Result<Report> {
-        let path = self.folder.path().join("profile.yaml");
-        std::fs::write(self.folder.path().join(artifact), file).unwrap();
+        let path = self.station.folder().join("profile.yaml");
+        std::fs::write(self.station.folder().join(artifact), file).unwrap();
         std::fs::write(&path, profile).unwrap();
         profile::lock(&path)?;
         let prepared = profile::load(&path)?.prepare()?;
@@ -269,41 +229,17 @@ impl Rig {
     }
 
     fn carry_out(&self, resolved: Resolved) -> Result<Report> {
-        let mut port = self.port();
-        let cancel = Cancel::default();
-        let mut quiet = |_| {};
-        let mut op = Op::new(&*self.clock, &cancel, &mut quiet);
-        let driver = port.try_open(&mut op)?;
-        let desk = Desk {
-            clock: &*self.clock,
-            home: &self.home,
-            ledger: &self.ledger,
-            vault: &self.vault,
-            person: &Yes,
-            listener: &|_: &run::event::Event| {},
-            cancel: &cancel,
-            gate: &(),
-        };
-        let order = Order {
-            kind: RecordKind::Run,
-            run: Uuid::new_v4(),
-            resolved,
-            serial: None,
-            modes: dfu().modes().to_vec(),
-            tags: BTreeMap::new(),
-            batch: None,
-            scans: BTreeMap::new(),
-            operator: None,
-            accept_omitted: Vec::new(),
-        };
-        run::execute(&mut port, driver, &order, desk)
+        self.station.run(&mut self.port(), dfu().modes().to_vec(), resolved)
     }
 
-    /// The outcomes of all runs so far. The ledger is sound.
+    /// The outcomes of all runs so far.
     pub fn recorded(&self) -> Vec<String> {
-        assert!(self.ledger.verify().unwrap().is_sound());
-        self.ledger.list(&Filter::default()).unwrap().into_iter().map(|record| record.outcome).collect()
+        self.station.ledger.list(&Filter::default()).unwrap().into_iter().map(|record| record.outcome).collect()
     }
+}
+
+fn options(station: &Station) -> Options {
+    Options::new(station.folder().join("unit"))
 }
 
 fn plug(options: Options, now: Moment) -> Plugged {

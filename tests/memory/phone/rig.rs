@@ -1,28 +1,22 @@
-//! A phone behind a cable in memory, that two drivers speak to in turn; a station; a clock that is moved by hand.
+//! A phone behind a cable in memory, that two drivers speak to in turn.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use firmware_stubs::phone::{Options, Phone};
 use firmware_stubs::usb::Then;
 use firmware_stubs::usb::host::{Host, Trouble};
-use hardwire::clock::{Clock, ManualClock};
-use hardwire::device::{Bay, BayId, Cancel, Continuity, Departure, Driver, Known, Mode, ModeSpec, Op, Returned};
-use hardwire::drivers::{self, Options as LinkOptions, Protocol};
+use hardwire::clock::Clock;
+use hardwire::device::{Bay, BayId, Departure, Driver, Known, Mode, ModeSpec, Op, Returned};
+use hardwire::drivers::Options as LinkOptions;
 use hardwire::error::{Error, Kind, Result};
-use hardwire::home::Home;
-use hardwire::ledger::{Ledger, RecordKind};
 use hardwire::link::memory::{self, Peer};
 use hardwire::profile::model::{Resolved, Step};
-use hardwire::run::person::{Consent, Person, Question};
 use hardwire::run::report::Report;
-use hardwire::run::{self, Desk, Order};
-use hardwire::vault::Vault;
 use protocols::adb::wire::{Deframer as Packets, Version};
 use protocols::fastboot::wire::{Deframer as Frames, HANDSHAKE, header};
 use protocols::time::Moment;
-use uuid::Uuid;
+
+use crate::station::{self, Station, protocol};
 
 /// The phone and its cable, which can be cut at any packet.
 struct Plugged {
@@ -133,10 +127,6 @@ impl Peer for Connection {
     }
 }
 
-fn protocol(name: &str) -> &'static dyn Protocol {
-    *drivers::registry().iter().find(|protocol| protocol.name() == name).expect("the driver")
-}
-
 /// What such phones can do in all their modes.
 fn modes() -> Vec<ModeSpec> {
     ["adb", "fastboot"].into_iter().flat_map(|name| protocol(name).modes()).copied().collect()
@@ -185,70 +175,33 @@ impl Bay for Port {
     }
 
     fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
-        let until = op.clock.now() + departure.within;
-        op.clock.sleep(departure.settle);
-        while op.clock.now() < until {
-            match self.try_open(op) {
-                Ok(driver) if departure.to.contains(&driver.unit().mode) => {
-                    let proof = known.recognise(driver.unit())?;
-                    return Ok(Returned { driver, proof, continuity: Continuity::Kept });
-                }
-                Ok(_) => {}
-                Err(error) if matches!(error.kind(), Kind::Gone | Kind::TimedOut | Kind::Garbled) => {}
-                Err(error) => return Err(error),
-            }
-            op.clock.sleep(Duration::from_millis(100));
-        }
-        Err(Error::new(Kind::TimedOut, "the phone did not come back"))
-    }
-}
-
-struct Yes;
-
-impl Person for Yes {
-    fn consent(&self, _: &str, _: &[Consent]) -> Result<bool> {
-        Ok(true)
-    }
-    fn answer(&self, _: &Question, _: Option<Moment>, _: &Cancel) -> Result<String> {
-        Ok("pass".to_owned())
+        station::wait(known, departure, op, |op| self.try_open(op))
     }
 }
 
 /// A phone on its port, and a station.
 pub struct Rig {
-    folder: tempfile::TempDir,
+    station: Station,
     plugged: Arc<Mutex<Plugged>>,
-    clock: Arc<ManualClock>,
-    home: Home,
-    ledger: Ledger,
-    vault: Vault,
 }
 
 impl Rig {
     /// A phone whose cable is cut at this packet, if at any.
     pub fn new(cut_at: Option<u64>, adjust: impl FnOnce(&mut Options)) -> Rig {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::open(Some(folder.path().join("home"))).unwrap();
-        let mut options = options(&folder);
+        let station = Station::new();
+        let mut options = options(&station);
         adjust(&mut options);
-        Rig {
-            plugged: Arc::new(Mutex::new(plug(options, Moment::START, cut_at))),
-            clock: Arc::new(ManualClock::new()),
-            ledger: Ledger::open(&home).unwrap(),
-            vault: Vault::open(&home).unwrap(),
-            home,
-            folder,
-        }
+        Rig { plugged: Arc::new(Mutex::new(plug(options, Moment::START, cut_at))), station }
     }
 
     /// Plugs the phone in again as it was left: what it was doing is over, what it held is there.
     pub fn replug(&self) {
         let mut plugged = self.plugged.lock().unwrap();
-        let mut options = options(&self.folder);
+        let mut options = options(&self.station);
         // Power stays: it has a battery, and is in whatever mode it was.
         options.first = plugged.host().device.mode();
         plugged.host = None;
-        *plugged = plug(options, self.clock.now(), None);
+        *plugged = plug(options, self.station.clock.now(), None);
     }
 
     pub fn packets(&self) -> u64 {
@@ -267,39 +220,13 @@ impl Rig {
     }
 
     pub fn run(&self, steps: Vec<Step>) -> Result<Report> {
-        let mut port = Port { plugged: Arc::clone(&self.plugged), clock: Arc::clone(&self.clock) as Arc<dyn Clock> };
-        let (cancel, mut quiet) = (Cancel::default(), |_| {});
-        let driver = port.try_open(&mut Op::new(&*self.clock, &cancel, &mut quiet))?;
-        let desk = Desk {
-            clock: &*self.clock,
-            home: &self.home,
-            ledger: &self.ledger,
-            vault: &self.vault,
-            person: &Yes,
-            listener: &|_: &run::event::Event| {},
-            cancel: &cancel,
-            gate: &(),
-        };
-        let order = Order {
-            kind: RecordKind::Run,
-            run: Uuid::new_v4(),
-            resolved: Resolved::single("test", "test", steps),
-            serial: None,
-            modes: modes(),
-            tags: BTreeMap::new(),
-            batch: None,
-            scans: BTreeMap::new(),
-            operator: None,
-            accept_omitted: Vec::new(),
-        };
-        let report = run::execute(&mut port, driver, &order, desk);
-        assert!(self.ledger.verify().unwrap().is_sound());
-        report
+        let mut port = Port { plugged: Arc::clone(&self.plugged), clock: self.station.clock() };
+        self.station.run(&mut port, modes(), Resolved::single("test", "test", steps))
     }
 }
 
-fn options(folder: &tempfile::TempDir) -> Options {
-    Options::new(folder.path().join("phone"))
+fn options(station: &Station) -> Options {
+    Options::new(station.folder().join("phone"))
 }
 
 fn plug(options: Options, now: Moment, cut_at: Option<u64>) -> Plugged {
