@@ -6,6 +6,7 @@ use std::sync::Arc;
 mod adb;
 mod dfu;
 mod fastboot;
+mod patience;
 mod smp;
 
 use crate::clock::Clock;
@@ -60,6 +61,11 @@ pub trait Protocol: Sync {
 
     /// The other protocols that units of this family speak in modes in which they do not speak this one.
     fn kin(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The options that it takes, as `-d` spells them behind the place.
+    fn options(&self) -> &'static [&'static str] {
         &[]
     }
 

@@ -2,12 +2,20 @@
 //!
 //! Nothing is written to what came back before it is known to be what left.
 
+use std::time::Duration;
+
 use super::Order;
 use super::attempt::{Run, SMALL_TALK};
 use super::event::EventKind;
 use super::report::Return;
-use crate::device::{Cancel, Continuity, Departure, Proof, Returned, Unit, UnitText};
+use crate::device::{Cancel, Continuity, Departure, Mode, Proof, Returned, Unit, UnitText};
 use crate::error::{Error, Kind, Result};
+
+/// What is awaited, and until when. `from` is the mode that the unit left.
+fn awaited(departure: &Departure, from: Mode) -> String {
+    let seconds = departure.within.as_secs();
+    format!("waits for the unit {}, up to {seconds} s (it was in mode {from})", departure.why)
+}
 
 /// Refuses a unit that can never be known as surely as the profile demands, because it shows nothing to know it by.
 pub(super) fn check_identity(order: &Order, unit: &Unit) -> Result<()> {
@@ -26,8 +34,15 @@ pub(super) fn check_identity(order: &Order, unit: &Unit) -> Result<()> {
 }
 
 impl Run<'_> {
-    /// Waits for the unit to come back, and opens what it has become.
-    pub(super) fn away(&mut self, departure: &Departure, cancel: &Cancel) -> Result<()> {
+    /// Waits for the unit to come back, no longer than `timeout`, and opens what it has become.
+    pub(super) fn away(&mut self, departure: Departure, timeout: Option<Duration>, cancel: &Cancel) -> Result<()> {
+        let within = timeout.map_or(departure.within, |timeout| timeout.min(departure.within));
+        let departure = Departure { within, ..departure };
+        let mut event = self.observer.event(EventKind::Away);
+        event.mode = departure.to.first().copied();
+        event.within = Some(within.as_secs());
+        event.say = Some(awaited(&departure, self.unit.mode));
+        self.observer.tell(&event)?;
         // The link must be free before the bay is watched: a node that we hold does not come back.
         self.driver = None;
         self.restarted = true;
@@ -35,7 +50,7 @@ impl Run<'_> {
         let mut op = crate::device::Op::new(self.desk.clock, cancel, &mut quiet);
         let returned = self
             .bay
-            .wait(&self.known, departure, &mut op)
+            .wait(&self.known, &departure, &mut op)
             .map_err(|error| error.while_doing(format!("waiting for the unit {}", departure.why)))?;
         let unit = returned.driver.unit().clone();
         let proof = self.accept(returned)?;

@@ -23,6 +23,8 @@ pub enum EventKind {
     StepFinished,
     /// A person is asked for something.
     Waiting,
+    /// The unit left on command, and is waited for.
+    Away,
     /// The unit came back in another mode or after a restart.
     ModeChanged,
     /// A step is tried again.
@@ -35,7 +37,7 @@ impl EventKind {
     /// Whether what it tells must be on disk before the run goes on.
     #[must_use]
     pub fn is_durable(self) -> bool {
-        !matches!(self, EventKind::Progress | EventKind::Verifying | EventKind::Waiting)
+        !matches!(self, EventKind::Progress | EventKind::Verifying | EventKind::Waiting | EventKind::Away)
     }
 }
 
@@ -64,11 +66,13 @@ pub struct Event {
     pub bytes: Option<u64>,
     /// Payload bytes in all.
     pub total: Option<u64>,
-    /// The mode the unit is in now (`mode-changed`).
+    /// The mode the unit is in now (`mode-changed`), or is told to start (`away`).
     pub mode: Option<Mode>,
     /// How the unit was known again (`mode-changed`).
     pub proof: Option<Proof>,
-    /// What a person is asked (`waiting`), or why a step is tried again (`retry`).
+    /// How long, in seconds, the unit is waited for (`away`).
+    pub within: Option<u64>,
+    /// What a person is asked (`waiting`), what is awaited (`away`), or why a step is tried again (`retry`).
     pub say: Option<String>,
     /// What a step came to (`step-finished`).
     pub result: Option<Box<StepResult>>,
@@ -87,5 +91,32 @@ pub trait Listener: Sync {
 impl<F: Fn(&Event) + Sync> Listener for F {
     fn hear(&self, event: &Event) {
         self(event);
+    }
+}
+
+#[cfg(test)]
+impl Event {
+    /// An event of this kind with nothing but a sentence, in bay 3.
+    pub(crate) fn saying(event: EventKind, say: &str) -> Event {
+        Event {
+            r#type: "event",
+            event,
+            run: Uuid::nil(),
+            bay: Some(BayId(3)),
+            address: "usb:1-3".to_owned(),
+            serial: Some("PH-1".into()),
+            step: None,
+            kind: None,
+            at: Timestamp::UNIX_EPOCH,
+            bytes: None,
+            total: None,
+            mode: None,
+            proof: None,
+            within: None,
+            say: Some(say.to_owned()),
+            result: None,
+            outcome: None,
+            record: None,
+        }
     }
 }

@@ -104,6 +104,7 @@ fn blank(report: &Report, kind: EventKind) -> Event {
         total: None,
         mode: None,
         proof: None,
+        within: None,
         say: None,
         result: None,
         outcome: None,

@@ -211,7 +211,7 @@ impl Run<'_> {
             Some(power) => power.restart(mode, bench.op),
             None => Err(Error::new(Kind::Unsupported, "the unit cannot be restarted by command")),
         })?;
-        self.away(&departure, cancel)?;
+        self.away(departure, within, cancel)?;
         if self.unit.mode == mode {
             return Ok(());
         }
@@ -273,7 +273,7 @@ impl Run<'_> {
             gathered.effect = effect;
             match (away, verdict) {
                 (Some((departure, next)), _) => {
-                    self.away(&departure, cancel)?;
+                    self.away(departure, step.timeout, cancel)?;
                     stage = next;
                 }
                 (None, Some(bad)) if !accepted => return Err(bad),

@@ -153,6 +153,10 @@ impl Protocol for Fake {
         &["loader"]
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        &["pace"]
+    }
+
     fn over_stream(&self) -> Option<&dyn OverStream> {
         Some(self)
     }
@@ -185,7 +189,10 @@ impl Protocol for Loader {
 }
 
 impl OverStream for Loader {
-    fn open(&self, link: Link, _: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        if !options.is_empty() {
+            return Err(Error::new(Kind::Invalid, "the loader takes no option"));
+        }
         match link.address.strip_prefix("serial ") {
             Some(serial) if serial.starts_with("boot-") => {
                 Ok(Box::new(FakeDriver(Unit { mode: Mode::Bootloader, driver: "loader", ..unit(serial) })))

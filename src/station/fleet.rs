@@ -133,25 +133,7 @@ mod tests {
     use crate::run::event::EventKind;
 
     fn event(say: &str) -> Event {
-        Event {
-            r#type: "event",
-            event: EventKind::Retry,
-            run: uuid::Uuid::nil(),
-            bay: None,
-            address: String::new(),
-            serial: None,
-            step: None,
-            kind: None,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            bytes: None,
-            total: None,
-            mode: None,
-            proof: None,
-            say: Some(say.into()),
-            result: None,
-            outcome: None,
-            record: None,
-        }
+        Event::saying(EventKind::Retry, say)
     }
 
     #[test]

@@ -63,7 +63,15 @@ impl Bars {
                 }
             }
             EventKind::Waiting => bar.set_message(format!("{step}: waits for a person")),
-            EventKind::ModeChanged => bar.set_message("is back"),
+            EventKind::Away => {
+                bar.set_style(away());
+                bar.reset_elapsed();
+                bar.set_message(safe(event.say.as_deref().unwrap_or("waits for the unit")));
+            }
+            EventKind::ModeChanged => {
+                bar.set_style(waiting());
+                bar.set_message("is back");
+            }
             EventKind::Retry => bar.set_message(format!("{step}: again")),
             EventKind::RunFinished => {
                 bar.set_style(finished());
@@ -108,8 +116,16 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
+const WAITING: &str = "{prefix:20!} {spinner} {wide_msg}";
+/// With the time that the unit has been waited for.
+const AWAY: &str = "{prefix:20!} {spinner} {elapsed}, {wide_msg}";
+
 fn waiting() -> ProgressStyle {
-    style("{prefix:20!} {spinner} {wide_msg}")
+    style(WAITING)
+}
+
+fn away() -> ProgressStyle {
+    style(AWAY)
 }
 
 fn moving() -> ProgressStyle {
@@ -126,6 +142,7 @@ fn finished() -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::AWAITED;
 
     #[test]
     fn long_names_differ_where_they_end() {
@@ -135,9 +152,21 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_that_is_away_is_shown_with_what_is_awaited_until_it_is_back() {
+        let mut bars = Bars::new();
+        bars.screen.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        let heard = Event::saying(EventKind::Away, AWAITED);
+        bars.hear(&heard);
+        assert_eq!(bars.of[&heard.run].message(), AWAITED);
+        bars.hear(&Event::saying(EventKind::ModeChanged, ""));
+        assert_eq!(bars.of[&heard.run].message(), "is back");
+    }
+
+    #[test]
     fn the_templates_are_understood() {
         for template in [
-            "{prefix:20!} {spinner} {wide_msg}",
+            WAITING,
+            AWAY,
             "{prefix:20!} {spinner} {msg:24!} [{bar:20}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}",
             "{prefix:20!}   {wide_msg}",
         ] {

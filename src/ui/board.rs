@@ -74,6 +74,7 @@ impl Board {
                 }
             }
             EventKind::Waiting => row.say(&format!("{step}: waits for a person")),
+            EventKind::Away => row.waits(event),
             EventKind::ModeChanged => row.say("is back"),
             EventKind::Retry => row.say(&format!("{step}: again")),
             EventKind::RunFinished => {}
@@ -124,6 +125,13 @@ impl Row {
         self.bar.set_style(still());
         let unit = if self.unit.is_empty() { String::new() } else { format!("{}: ", self.unit) };
         self.bar.set_message(format!("{unit}{what}"));
+    }
+
+    /// The unit is away, and how long so far.
+    fn waits(&self, event: &Event) {
+        self.say(&safe(event.say.as_deref().unwrap_or("waits for the unit")));
+        self.bar.set_style(layout(AWAY));
+        self.bar.reset_elapsed();
     }
 
     fn moves(&self, step: &str, event: &Event) {
@@ -181,6 +189,8 @@ fn layout(template: &str) -> ProgressStyle {
 }
 
 const STILL: &str = "{prefix} {wide_msg}";
+/// With the time that the unit has been waited for.
+const AWAY: &str = "{prefix} {elapsed}, {wide_msg}";
 const MOVING: &str = "{prefix} {msg:28!} [{bar:16}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
 
 fn still() -> ProgressStyle {
@@ -195,12 +205,24 @@ fn moving() -> ProgressStyle {
 mod tests {
     use super::*;
     use crate::error::Kind;
+    use crate::ui::AWAITED;
 
     #[test]
     fn the_templates_are_understood() {
-        for template in [STILL, MOVING] {
+        for template in [STILL, AWAY, MOVING] {
             ProgressStyle::with_template(template).unwrap();
         }
+    }
+
+    #[test]
+    fn a_unit_that_is_away_is_shown_with_what_is_awaited() {
+        let mut board = Board::new("lot", None, &[]);
+        board.screen.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        let bar = board.screen.add(ProgressBar::new_spinner());
+        board.rows.insert(BayId(3), Row { bar, name: "bay 3".into(), unit: String::new(), run: None });
+        board.met(BayId(3), "PH-1", false);
+        board.hear(&Event::saying(EventKind::Away, AWAITED));
+        assert_eq!(board.rows[&BayId(3)].bar.message(), format!("PH-1: {AWAITED}"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub fn line(event: &Event) -> Option<String> {
             None => return None,
         },
         EventKind::Waiting => format!("waits for a person: {}", safe(event.say.as_deref().unwrap_or_default())),
+        EventKind::Away => safe(event.say.as_deref().unwrap_or("waits for the unit")),
         EventKind::ModeChanged => match (event.mode, event.proof) {
             (Some(mode), Some(proof)) => format!("is back in mode {mode}, known by its {proof}"),
             _ => "is back".to_owned(),
@@ -72,4 +73,16 @@ pub fn verdict(outcome: Outcome) -> &'static str {
 #[must_use]
 pub fn bytes(count: u64) -> String {
     if count < 1024 { format!("{count} B") } else { indicatif::BinaryBytes(count).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::AWAITED;
+
+    #[test]
+    fn a_unit_that_is_away_is_told_with_what_is_awaited() {
+        assert_eq!(line(&Event::saying(EventKind::Away, AWAITED)).unwrap(), format!("bay 3, PH-1: {AWAITED}"));
+        assert_eq!(line(&Event::saying(EventKind::Away, "to\u{1b}c")).unwrap(), "bay 3, PH-1: to\\u{1b}c");
+    }
 }

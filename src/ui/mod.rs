@@ -34,3 +34,7 @@ fn unit(event: &Event) -> String {
 fn safe(text: &str) -> String {
     UnitText::new(text).to_string()
 }
+
+/// Said while a unit is away.
+#[cfg(test)]
+const AWAITED: &str = "waits for the unit to start Android, up to 300 s (it was in mode bootloader)";

@@ -6,6 +6,7 @@
 //! A unit need not be Android: a bare daemon has neither `getprop` nor `pm`. What it lacks is a capability less.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Keys, NoKeys, Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
@@ -102,6 +103,10 @@ impl Protocol for Adb {
         &["fastboot"]
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        options::OPTIONS
+    }
+
     fn signatures(&self) -> &'static [Signature] {
         SIGNATURES
     }
@@ -170,6 +175,8 @@ struct AdbDriver {
     survey: Survey,
     unit: Unit,
     compression: compress::Choice,
+    /// How long Android may take to start.
+    start_wait: Duration,
     /// The stream that moves files, while it is of use.
     sync: Option<sync::Sync>,
 }

@@ -53,7 +53,7 @@ pub(super) fn open(mut wire: Wire, shown: Option<&str>, options: &AdbOptions, op
         ahead: BTreeMap::new(),
         limits,
     };
-    Ok(AdbDriver { wire, survey, unit, compression: options.compress, sync: None })
+    Ok(AdbDriver { wire, survey, unit, compression: options.compress, start_wait: options.start_wait, sync: None })
 }
 
 /// Android sets the one long before the other.

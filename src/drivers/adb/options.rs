@@ -5,13 +5,13 @@ use std::time::Duration;
 use protocols::adb::message::sync::Compression;
 
 use super::compress::Choice;
-use crate::drivers::Options;
+use crate::drivers::{Options, patience};
 use crate::error::{Error, Kind, Result};
 
 /// How long a person may take to accept a key unless it is told.
 const AUTH_WAIT: Duration = Duration::from_secs(20);
-/// Longer than anybody waits in front of a unit.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// What can be asked for.
+pub(super) const OPTIONS: &[&str] = &["auth-wait", "compress", "start-wait"];
 
 /// What was asked for by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +20,13 @@ pub(super) struct AdbOptions {
     pub auth_wait: Duration,
     /// `compress=auto|none|brotli|lz4|zstd`: how files are sent, and received unless it is `auto`.
     pub compress: Choice,
+    /// `start-wait=600s`: how long Android may take to start.
+    pub start_wait: Duration,
 }
 
 impl Default for AdbOptions {
     fn default() -> AdbOptions {
-        AdbOptions { auth_wait: AUTH_WAIT, compress: Choice::Auto }
+        AdbOptions { auth_wait: AUTH_WAIT, compress: Choice::Auto, start_wait: patience::START }
     }
 }
 
@@ -33,11 +35,12 @@ impl AdbOptions {
         let mut parsed = AdbOptions::default();
         for (key, value) in options {
             match key.as_str() {
-                "auth-wait" => parsed.auth_wait = seconds(value)?,
+                "auth-wait" => parsed.auth_wait = patience::seconds("adb", key, value)?,
                 "compress" => parsed.compress = compression(value)?,
+                "start-wait" => parsed.start_wait = patience::seconds("adb", key, value)?,
                 _ => {
                     return Err(Error::new(Kind::Invalid, format!("adb knows no option `{}`", key.escape_debug()))
-                        .next("the options are auth-wait, compress"));
+                        .next(format!("the options are {}", OPTIONS.join(", "))));
                 }
             }
         }
@@ -59,15 +62,6 @@ fn compression(value: &str) -> Result<Choice> {
     })
 }
 
-fn seconds(value: &str) -> Result<Duration> {
-    let number = value.strip_suffix('s').unwrap_or(value);
-    let wait = number.parse().ok().map(Duration::from_secs).filter(|wait| *wait <= LONGEST);
-    wait.ok_or_else(|| {
-        let sentence = format!("the adb option `auth-wait={}` is not a number of seconds up to", value.escape_debug());
-        Error::new(Kind::Invalid, format!("{sentence} {}", LONGEST.as_secs())).next("as in `auth-wait=60s`")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,9 +74,20 @@ mod tests {
     fn what_is_given_is_taken_and_what_is_wrong_is_named() {
         assert_eq!(parse("auth-wait", "60s").unwrap().auth_wait, Duration::from_secs(60));
         assert_eq!(parse("auth-wait", "0").unwrap().auth_wait, Duration::ZERO);
+        assert_eq!(parse("start-wait", "600s").unwrap().start_wait, Duration::from_secs(600));
         assert_eq!(parse("compress", "zstd").unwrap().compress, Choice::Fixed(Compression::Zstd));
-        for (key, value) in [("compress", "zip"), ("auth-wait", "long"), ("auth-wait", "99999"), ("auth_wait", "1")] {
+        for (key, value) in [
+            ("compress", "zip"),
+            ("auth-wait", "long"),
+            ("auth-wait", "99999"),
+            ("auth_wait", "1"),
+            ("start-wait", "-1"),
+        ] {
             assert_eq!(parse(key, value).unwrap_err().kind(), Kind::Invalid, "{key}={value}");
+        }
+        for key in OPTIONS {
+            let known = parse(key, "?").err().is_some_and(|error| !error.to_string().contains("no option"));
+            assert!(known, "{key}");
         }
     }
 }

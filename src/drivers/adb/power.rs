@@ -20,12 +20,11 @@ impl Power for AdbDriver {
     }
 
     fn restart(&mut self, mode: Mode, op: &mut Op<'_>) -> Result<Departure> {
-        let (into, why, seconds) = match mode {
-            // A first start after new firmware prepares every app.
-            Mode::Application => (Reboot::System, "to start Android", 300),
-            Mode::Bootloader => (Reboot::Bootloader, "to reach its bootloader", 60),
-            Mode::Fastbootd => (Reboot::Fastboot, "to reach userspace fastboot", 90),
-            Mode::Recovery => (Reboot::Recovery, "to reach its recovery", 90),
+        let (into, why, within) = match mode {
+            Mode::Application => (Reboot::System, "to start Android", self.start_wait),
+            Mode::Bootloader => (Reboot::Bootloader, "to reach its bootloader", Duration::from_secs(60)),
+            Mode::Fastbootd => (Reboot::Fastboot, "to reach userspace fastboot", Duration::from_secs(90)),
+            Mode::Recovery => (Reboot::Recovery, "to reach its recovery", Duration::from_secs(90)),
             Mode::Dfu => {
                 return Err(Error::new(Kind::Unsupported, format!("nothing brings this unit into mode {mode}")));
             }
@@ -52,6 +51,6 @@ impl Power for AdbDriver {
             Mode::Application => vec![Mode::Application, Mode::Recovery],
             other => vec![other],
         };
-        Ok(Departure { to, settle: SETTLE, within: Duration::from_secs(seconds), why: why.to_owned() })
+        Ok(Departure { to, settle: SETTLE, within, why: why.to_owned() })
     }
 }

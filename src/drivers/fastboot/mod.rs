@@ -8,6 +8,7 @@
 //! [its kin]: super::Protocol::kin
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
@@ -90,6 +91,10 @@ impl Protocol for Fastboot {
         &["adb"]
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        options::OPTIONS
+    }
+
     fn signatures(&self) -> &'static [Signature] {
         SIGNATURES
     }
@@ -135,6 +140,8 @@ struct FastbootDriver {
     wire: Wire,
     survey: Survey,
     unit: Unit,
+    /// How long Android may take to start.
+    start_wait: Duration,
 }
 
 impl Driver for FastbootDriver {

@@ -67,7 +67,7 @@ pub(super) fn open(
         ahead: BTreeMap::new(),
         limits: BTreeMap::from([("max_download_size", survey.download)]),
     };
-    Ok(FastbootDriver { wire, survey, unit })
+    Ok(FastbootDriver { wire, survey, unit, start_wait: options.start_wait })
 }
 
 /// All variables that the unit tells.

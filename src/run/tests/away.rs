@@ -1,6 +1,9 @@
 //! A unit that comes back, or another one in its place.
 
+use std::time::Duration;
+
 use super::*;
+use crate::device::BayId;
 
 /// A restart, then a file; and a file that is written whatever happens.
 fn steps() -> Vec<Step> {
@@ -19,6 +22,25 @@ fn run(proof: Proof, continuity: Continuity, demanded: Proof) -> (Report, u32) {
     let report = station.run(steps());
     let writes = station.state().writes;
     (report, writes)
+}
+
+#[test]
+fn what_is_awaited_is_told_while_it_is_and_no_longer_than_the_step_may_take() {
+    for (timeout, within) in [(None, 60), (Some(20), 20), (Some(90), 60)] {
+        let station = Station::new();
+        let mut steps = steps();
+        steps[0].timeout = timeout.map(Duration::from_secs);
+        let report = station.run(steps);
+        assert_eq!(report.outcome, Outcome::Pass, "{:?}", report.error);
+        let events = station.events.lock().unwrap();
+        let at = events.iter().position(|event| event.event == EventKind::Away).expect("it is told");
+        let away = &events[at];
+        assert_eq!((away.mode, away.within, away.bay), (Some(Mode::Application), Some(within), Some(BayId(3))));
+        let said = format!("waits for the unit to restart, up to {within} s (it was in mode application)");
+        assert_eq!(away.say.as_ref(), Some(&said));
+        assert_eq!(events[at + 1].event, EventKind::ModeChanged);
+        assert_eq!(station.state().awaited, [Duration::from_secs(within)]);
+    }
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct State {
     pub breaks_after: Option<u32>,
     pub writes: u32,
     pub restarts: u32,
+    /// How long the unit was waited for, each time.
+    pub awaited: Vec<Duration>,
 }
 
 pub type Shared = Arc<Mutex<State>>;
@@ -88,7 +90,8 @@ impl Bay for FakeBay {
         Ok(driver(&self.state, "F1"))
     }
 
-    fn wait(&mut self, _: &Known, _: &Departure, _: &mut Op<'_>) -> Result<Returned> {
+    fn wait(&mut self, _: &Known, departure: &Departure, _: &mut Op<'_>) -> Result<Returned> {
+        self.state.lock().expect("no test panics while it holds the unit").awaited.push(departure.within);
         let Returns { serial, proof, continuity } = self.returns;
         Ok(Returned { driver: driver(&self.state, serial), proof, continuity })
     }
@@ -247,7 +250,7 @@ impl Power for Fake {
             state.secondary = Some(std::mem::replace(&mut state.primary, new));
             state.confirmed = false;
         }
-        let within = Duration::from_secs(1);
+        let within = Duration::from_secs(60);
         Ok(Departure { to: vec![Mode::Application], settle: Duration::ZERO, within, why: "to restart".to_owned() })
     }
 }

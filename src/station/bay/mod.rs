@@ -12,7 +12,7 @@ use super::resolve::on_usb_port;
 use super::{Target, World};
 use crate::detect::Found;
 use crate::device::{Bay, BayId, Departure, Driver, Known, Mode, Op, Returned, UnitText};
-use crate::drivers::Protocol;
+use crate::drivers::{Options, Protocol};
 use crate::error::{Error, Kind, Result};
 use crate::link::{Address, Opened};
 use plugged::Plugged;
@@ -229,8 +229,19 @@ impl PortBay {
         asked
     }
 
+    /// What was asked for, without what only another protocol of the family takes.
+    fn options_of(&self, protocol: &dyn Protocol) -> Options {
+        let is_kin =
+            |other: &dyn Protocol| other.kin().contains(&protocol.name()) || protocol.kin().contains(&other.name());
+        let kin = self.world.protocols().iter().filter(|other| is_kin(**other));
+        let theirs: BTreeSet<&str> = kin.flat_map(|kin| kin.options()).copied().collect();
+        let mut options = self.target.options.clone();
+        options.retain(|key, _| protocol.options().contains(&key.as_str()) || !theirs.contains(key.as_str()));
+        options
+    }
+
     fn speak(&self, protocol: &dyn Protocol, address: &Address, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let (options, clock) = (&self.target.options, self.world.clock());
+        let (options, clock) = (&self.options_of(protocol), self.world.clock());
         match self.world.open(address, &self.target.serial)? {
             Opened::Stream(link) => match protocol.over_stream() {
                 Some(over) => over.open_as(self.world.keys(), link, options, clock, op),

@@ -55,7 +55,8 @@ fn into_bootloader(selector: &str, lines: &[std::result::Result<&'static str, Ki
 
 #[test]
 fn in_another_mode_another_driver_speaks_to_it() {
-    for selector in ["tty:/dev/unit", "fake@tty:/dev/unit"] {
+    // What only one of the two takes does not keep the other from speaking.
+    for selector in ["tty:/dev/unit", "fake@tty:/dev/unit", "fake@tty:/dev/unit,pace=1"] {
         let (driver, opened) = into_bootloader(selector, &[Ok("boot-A")]);
         assert_eq!((driver.unwrap(), opened), ("loader", 1), "{selector}: who is awaited is asked first");
         // It had not left yet.
