@@ -5,6 +5,7 @@
 pub mod adb;
 mod clock;
 pub mod dfu;
+mod error;
 pub mod fastboot;
 mod fault;
 pub mod gadget;
@@ -13,5 +14,6 @@ pub mod phone;
 pub mod smp;
 pub mod usb;
 
+pub use error::Error;
 pub use fault::BadFault;
 pub use lifetime::{End, Lifetime};

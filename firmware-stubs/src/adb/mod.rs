@@ -8,7 +8,6 @@ mod android;
 mod auth;
 mod codec;
 mod connection;
-mod error;
 mod face;
 mod fault;
 mod link;
@@ -16,9 +15,9 @@ mod options;
 mod service;
 mod tcp;
 
+pub use crate::Error;
 pub use android::{Restart, System};
 pub use connection::{Connection, Ended};
-pub use error::Error;
 pub(crate) use face::{ENDPOINT, adb as descriptors};
 pub use fault::Fault;
 pub(crate) use link::Link;

@@ -1,8 +1,8 @@
 //! The unit on TCP: as many hosts as come.
 
 use super::android::System;
-use super::error::Error;
 use super::link::Link;
+use crate::Error;
 use crate::clock::moment;
 use crate::usb::Stop;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

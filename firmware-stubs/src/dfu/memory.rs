@@ -2,12 +2,13 @@
 
 use super::options::Memory as Kind;
 use super::{Error, Fault, Firmware, Options};
+use crate::error::lock;
 use crate::usb::Stop;
 use protocols::dfu::message::Status;
 use protocols::dfu::wire::{Access, Layout};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What an erased byte reads.
 const ERASED: u8 = 0xff;
@@ -57,7 +58,7 @@ impl Memory {
     /// The memory as the folder keeps it.
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
         let folder = &options.state;
-        fs::create_dir_all(folder).map_err(|source| Error::State { path: folder.clone(), source })?;
+        fs::create_dir_all(folder).map_err(Error::state(folder))?;
         let lock = lock(&folder.join("lock"))?;
         let parts: Vec<(Option<Layout>, u64)> = match &options.memory {
             Kind::Slots(slots) => slots.iter().map(|slot| (None, u64::from(slot.size))).collect(),
@@ -106,7 +107,7 @@ impl Memory {
         let part = self.part(alternate)?;
         part.cells.clear();
         part.sent.clear();
-        part.file.set_len(0).map_err(|source| Error::State { path: part.path.clone(), source })?;
+        part.file.set_len(0).map_err(Error::state(&part.path))?;
         Ok(())
     }
 
@@ -210,7 +211,7 @@ impl Memory {
 
 impl Part {
     fn open(path: PathBuf, layout: Option<Layout>, size: usize, factory: &[u8]) -> Result<Self, Error> {
-        let state = |source| Error::State { path: path.clone(), source };
+        let state = Error::state(&path);
         let fresh = !path.exists();
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(state)?;
@@ -226,7 +227,7 @@ impl Part {
             let limit = size as u64 + 1;
             (&file).take(limit).read_to_end(&mut cells).map_err(state)?;
             if cells.len() > size || (layout.is_some() && cells.len() < size) {
-                return Err(Error::ForeignState { path, size: cells.len() });
+                return Err(Error::foreign(&path)(format!("it has {} bytes", cells.len())));
             }
         }
         Ok(Self { sent: cells.clone(), path, file, cells, layout, size })
@@ -256,7 +257,7 @@ impl Part {
         self.file
             .seek(SeekFrom::Start(offset as u64))
             .and_then(|_| self.file.write_all(bytes))
-            .map_err(|source| Error::State { path: self.path.clone(), source })
+            .map_err(Error::state(&self.path))
     }
 }
 
@@ -266,14 +267,4 @@ fn put(cells: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
         cells.resize(end, ERASED);
     }
     cells[offset..end].copy_from_slice(bytes);
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let state = |source| Error::State { path: path.to_owned(), source };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(state)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::Shared(path.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(state(source)),
-    }
 }

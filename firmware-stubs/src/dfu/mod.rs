@@ -10,7 +10,6 @@
 //!
 //! Left out of the model: read protection, signatures, time that erasing takes (a block's is the same for all).
 
-mod error;
 mod face;
 mod fault;
 mod image;
@@ -21,7 +20,7 @@ mod options;
 mod tests;
 mod unit;
 
-pub use error::Error;
+pub use crate::Error;
 pub use fault::Fault;
 pub use image::Firmware;
 pub use options::{Detach, Factory, Manifestation, Memory, Options, Slot, Upload};

@@ -9,7 +9,6 @@
 //! partitions are files beside it.
 
 mod engine;
-mod error;
 mod fault;
 mod flash;
 mod options;
@@ -22,8 +21,8 @@ mod tests;
 mod unit;
 mod variables;
 
+pub use crate::Error;
 pub use engine::{Engine, Mode, Outcome, Packet};
-pub use error::Error;
 pub use fault::Fault;
 pub use options::{Fetch, Options, PartitionSpec};
 pub use port::{Port, descriptors};

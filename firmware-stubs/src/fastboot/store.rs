@@ -2,6 +2,7 @@
 
 use super::slots::Kept;
 use super::{Error, Fault, Options, Slot, SlotState};
+use crate::error::lock;
 use crate::usb::Stop;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -62,7 +63,7 @@ impl Store {
     pub fn open(options: &Options) -> Result<Arc<Self>, Error> {
         options.check().map_err(Error::Options)?;
         let folder = options.state.join("partitions");
-        fs::create_dir_all(&folder).map_err(|source| Error::State { path: folder.clone(), source })?;
+        fs::create_dir_all(&folder).map_err(Error::state(&folder))?;
         let lock = lock(&options.state.join("lock"))?;
         let count = |pick: fn(&Fault) -> Option<u64>| options.faults.iter().filter_map(pick);
         let unplug = count(|fault| if let Fault::UnplugByte(n) = fault { Some(*n) } else { None }).min();
@@ -110,9 +111,9 @@ impl Store {
     fn read_json<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, Error> {
         let path = self.folder.join(name);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::ForeignState(path)),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(Error::foreign(&path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::State { path, source }),
+            Err(source) => Err(Error::state(&path)(source)),
         }
     }
 
@@ -120,9 +121,9 @@ impl Store {
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
         let path = self.folder.join(name);
         let next = self.folder.join(format!("{name}.next"));
-        let bytes = serde_json::to_vec(value).map_err(|_| Error::ForeignState(path.clone()))?;
+        let bytes = serde_json::to_vec(value).map_err(Error::foreign(&path))?;
         let written = fs::write(&next, bytes).and_then(|()| fs::rename(&next, &path));
-        written.map_err(|source| Error::State { path, source })
+        written.map_err(Error::state(&path))
     }
 
     fn keep(&self, kept: &Kept) -> Result<(), Error> {
@@ -250,7 +251,7 @@ impl Store {
 
 impl Partition {
     fn open(path: &Path, size: u64, kind: Kind) -> Result<Self, Error> {
-        let state = |source| Error::State { path: path.to_owned(), source };
+        let state = Error::state(path);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(state)?;
         // What was never written takes no room.
         file.set_len(size).map_err(state)?;
@@ -316,16 +317,6 @@ impl Partition {
     }
 
     fn failed(&self, source: io::Error) -> Error {
-        Error::State { path: self.path.clone(), source }
-    }
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let state = |source| Error::State { path: path.to_owned(), source };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(state)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::Shared(path.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(state(source)),
+        Error::state(&self.path)(source)
     }
 }

@@ -27,12 +27,12 @@ pub fn serve(
     lifetime: Lifetime,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<End, Error> {
-    let wishes = Wishes::catch(lifetime, Pulls::None).map_err(Error::Network)?;
+    let wishes = Wishes::catch(lifetime, Pulls::None)?;
     let mut server = Server::listen(engine, address)?;
-    ready(server.address().map_err(Error::Network)?);
+    ready(server.address()?);
     loop {
         let fds = wishes.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).chain(server.fds()).collect();
-        wait(fds, server.wakes_at()).map_err(Error::Network)?;
+        wait(fds, server.wakes_at())?;
         if wishes.take() == Some(Wish::End) {
             return Ok(End::Asked);
         }
@@ -43,7 +43,7 @@ pub fn serve(
                 Outcome::System | Outcome::Bootloader | Outcome::Recovery | Outcome::Off => Mode::Bootloader,
             }),
             Err(Stop::Unplugged) => return Ok(End::PowerLost),
-            Err(Stop::Broken(error)) => return Err(Error::Network(io::Error::other(error))),
+            Err(Stop::Broken(error)) => return Err(Error::System(io::Error::other(error))),
         }
     }
 }
@@ -76,8 +76,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn listen(engine: Engine, address: SocketAddr) -> Result<Self, Error> {
-        let listener = TcpListener::bind(address).map_err(Error::Network)?;
-        listener.set_nonblocking(true).map_err(Error::Network)?;
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         Ok(Self { engine, listener, host: None, away: None })
     }
 

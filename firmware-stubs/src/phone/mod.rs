@@ -11,7 +11,7 @@ mod tcp;
 mod tests;
 mod unit;
 
+pub use crate::Error;
 pub use options::{Mode, Options};
-pub use system::Error;
 pub use tcp::{Addresses, serve};
 pub use unit::Phone;

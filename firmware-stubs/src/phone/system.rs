@@ -1,28 +1,14 @@
 //! What the modes share, and the way from one to the next.
 
 use super::{Mode, Options};
-use crate::adb::{self, Restart, Runs, System};
+use crate::Error;
+use crate::adb::{Restart, Runs, System};
 use crate::fastboot::{self, Engine, Outcome, Store};
 use protocols::adb::message::Reboot;
 use protocols::android::avb::{Descriptor, Vbmeta, chain_digest};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
-use thiserror::Error;
-
-/// Why a phone cannot run.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// Its half that speaks ADB.
-    #[error(transparent)]
-    Adb(#[from] adb::Error),
-    /// Its half that speaks fastboot.
-    #[error(transparent)]
-    Fastboot(#[from] fastboot::Error),
-    /// The operating system.
-    #[error("the stand-in cannot be served")]
-    System(#[from] std::io::Error),
-}
 
 /// Both halves of a phone.
 pub(super) fn open(options: Options) -> Result<(System, Engine), Error> {
@@ -54,7 +40,7 @@ impl Mode {
 }
 
 /// Starts a mode; what was under way in another is over.
-pub(super) fn start(mode: Mode, system: &mut System, engine: &mut Engine) -> Result<(), fastboot::Error> {
+pub(super) fn start(mode: Mode, system: &mut System, engine: &mut Engine) -> Result<(), Error> {
     match mode.half() {
         Half::Fastboot(mode) => engine.start(mode),
         Half::Adb(runs) => {

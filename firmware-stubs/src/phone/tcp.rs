@@ -1,7 +1,8 @@
 //! The phone on TCP.
 
-use super::system::{Error, Half, after, open, start, started};
+use super::system::{Half, after, open, start, started};
 use super::{Mode, Options};
+use crate::Error;
 use crate::adb::{self, Restart, System};
 use crate::clock::moment;
 use crate::fastboot::{self, Engine, wait};

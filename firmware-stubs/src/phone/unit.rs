@@ -1,7 +1,8 @@
 //! The phone on USB.
 
-use super::system::{Error, Half, after, open, start, started};
+use super::system::{Half, after, open, start, started};
 use super::{Mode, Options};
+use crate::Error;
 use crate::adb::{self, ENDPOINT, Link, Restart, System};
 use crate::fastboot::{self, Port, Store};
 use crate::usb::{Answer, Descriptors, Device, Reply, Stop, Then, Transfer, chosen, is_enumeration};
@@ -55,7 +56,7 @@ impl Phone {
         self.port.engine.store()
     }
 
-    fn start(&mut self, mode: Mode) -> Result<(), fastboot::Error> {
+    fn start(&mut self, mode: Mode) -> Result<(), Error> {
         self.mode = mode;
         start(mode, &mut self.system, &mut self.port.engine)?;
         self.hang_up();

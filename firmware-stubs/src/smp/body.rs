@@ -3,8 +3,8 @@
 //! On purpose not the codec's typed messages: the device side reads as tolerantly, and writes as loosely
 //! (indefinite lengths), as Zephyr does, so that a mistake of the codec is not mirrored here.
 
-use super::error::Fail;
-use super::error::rc;
+use super::fail::Fail;
+use super::fail::rc;
 use minicbor::Decoder;
 use minicbor::data::Type;
 

@@ -3,10 +3,11 @@
 //! MCUboot keeps its state in the slots' trailers and can finish a swap that lost power. Here the state is one file
 //! that is replaced whole, which comes to the same: a swap has happened or it has not.
 
-use super::error::{Error, Stop};
+use super::fail::Stop;
 use super::flash;
 use super::image;
 use super::slots::{Bank, Slot, Slots};
+use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -54,12 +55,11 @@ impl Boot {
         let path = folder.join("boot.json");
         let trailer = match flash::read(&path)? {
             None => Trailer { format: FORMAT, primary: Bank::A, next: Next::Stay },
-            Some(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| Error::ForeignState { path: path.clone(), why: error.to_string() })?,
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(Error::foreign(&path))?,
         };
         if trailer.format != FORMAT {
             let why = format!("its format is {}, this stand-in writes {FORMAT}", trailer.format);
-            return Err(Error::ForeignState { path, why });
+            return Err(Error::foreign(&path)(why));
         }
         Ok(Self { path, trailer })
     }
@@ -81,8 +81,7 @@ impl Boot {
 
     fn commit(&mut self, trailer: Trailer) -> Result<(), Error> {
         if trailer != self.trailer {
-            let bytes = serde_json::to_vec(&trailer)
-                .map_err(|error| Error::State { path: self.path.clone(), source: error.into() })?;
+            let bytes = serde_json::to_vec(&trailer).map_err(|error| Error::state(&self.path)(error.into()))?;
             flash::replace(&self.path, &bytes)?;
             self.trailer = trailer;
         }

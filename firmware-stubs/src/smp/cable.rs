@@ -1,8 +1,8 @@
 //! The cable to whoever speaks to the device: a pseudo-terminal, or a serial gadget on USB.
 
 use super::Place;
-use super::error::Error;
 use super::pty::Pty;
+use crate::Error;
 use crate::gadget::Terminal;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use super::body::{Body, Out};
 use super::boot::{Boot, Booted};
-use super::error::{self, Error, Fail, Stop, rc};
+use super::fail::{self, Fail, Stop, rc};
 use super::files::Files;
 use super::flash::Flash;
 use super::fs::Transfer;
@@ -10,6 +10,8 @@ use super::images::Upload;
 use super::settings::{Entries, Values};
 use super::slots::Slots;
 use super::{Fault, Options, Recovery, os, recovery, report};
+use crate::Error;
+use crate::error::lock;
 use protocols::mcuboot::{ImageBuilder, Version};
 use protocols::smp::wire::CONSOLE_OVERHEAD;
 use protocols::smp::{Group, Header, HeaderError, Op};
@@ -112,13 +114,9 @@ impl Device {
     pub fn open(options: Options) -> Result<Self, Stop> {
         options.check().map_err(Error::Options)?;
         let folder = &options.state;
-        let state = |source| Error::State { path: folder.clone(), source };
+        let state = Error::state(folder);
         fs::create_dir_all(folder).map_err(state)?;
-        let lock = File::create(folder.join("lock")).map_err(state)?;
-        lock.try_lock().map_err(|_| Error::ForeignState {
-            path: folder.clone(),
-            why: "another process runs on it; give each unit its own folder".into(),
-        })?;
+        let lock = lock(&folder.join("lock"))?;
         let factory = factory_image(&options)?;
         let mut device = Self {
             flash: Flash::new(&options),
@@ -243,9 +241,9 @@ impl Device {
         let largest = usize::from(self.options.limits.buf_size) - Header::LEN;
         let body = match outcome.map(Out::finish) {
             Ok(body) if body.len() <= largest => body,
-            Ok(_) => error::body(header.version, &Fail::Rc(too_long(header.group))),
+            Ok(_) => fail::body(header.version, &Fail::Rc(too_long(header.group))),
             Err(Fail::Stop(stop)) => return Err(stop),
-            Err(fail) => error::body(header.version, &fail),
+            Err(fail) => fail::body(header.version, &fail),
         };
         let len = body.len() as u16;
         let mut answer = Header { op: header.op.reply(), flags: 0, len, ..header }.to_bytes().to_vec();

@@ -1,8 +1,9 @@
 //! The file system: a folder on the host, mounted at `/lfs1`.
 
 use super::body::Body;
-use super::error::{Error, Fail, rc};
+use super::fail::{Fail, rc};
 use super::{Durability, Fault, Options, flash};
+use crate::Error;
 use protocols::smp::Group;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -80,7 +81,7 @@ impl Files {
         }
         let sent = lies.then_some(sent);
         for path in [Some(&root), sent.as_ref()].into_iter().flatten() {
-            fs::create_dir_all(path).map_err(|source| Error::State { path: path.clone(), source })?;
+            fs::create_dir_all(path).map_err(Error::state(path))?;
         }
         let full = options.faults.contains(&Fault::DiskFull);
         let capacity = if full { 0 } else { options.limits.fs_size };
@@ -121,7 +122,7 @@ impl Files {
         // The name may end in anything, so the temporary file lies beside the mounted folder.
         let path = name.in_folder(&self.root);
         let temporary = self.root.with_extension("new");
-        let state = |source| Error::State { path: path.clone(), source };
+        let state = Error::state(&path);
         fs::write(&temporary, content).map_err(state)?;
         fs::rename(&temporary, &path).map_err(state)
     }
@@ -131,7 +132,7 @@ impl Files {
         let Some(sent) = &self.sent else { return Ok(()) };
         let path = name.in_folder(sent);
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| Error::State { path: folder.to_owned(), source })?;
+            fs::create_dir_all(folder).map_err(Error::state(folder))?;
         }
         write_at(&path, off, data)
     }
@@ -165,7 +166,7 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 fn write_at(path: &Path, off: u64, data: &[u8]) -> Result<(), Error> {
-    let state = |source| Error::State { path: path.to_owned(), source };
+    let state = Error::state(path);
     let mut file = OpenOptions::new().write(true).create(true).truncate(off == 0).open(path).map_err(state)?;
     file.seek(SeekFrom::Start(off)).map_err(state)?;
     file.write_all(data).map_err(state)

@@ -1,7 +1,8 @@
 //! What every kind of storage shares: power that may go at any byte, flash that may lose one, files on the host.
 
-use super::error::{Error, Stop};
+use super::fail::Stop;
 use super::{Fault, Options};
+use crate::Error;
 use std::borrow::Cow;
 use std::fs;
 use std::io::Write as _;
@@ -77,7 +78,7 @@ impl Flash {
 
 /// Put `bytes` into the file at `path`, all of them or none, whatever happens to the process.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let state = |source| Error::State { path: path.to_owned(), source };
+    let state = Error::state(path);
     let temporary = path.with_extension("new");
     let mut file = fs::File::create(&temporary).map_err(state)?;
     file.write_all(bytes).map_err(state)?;
@@ -89,14 +90,14 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::State { path: path.to_owned(), source }),
+        Err(source) => Err(Error::state(path)(source)),
     }
 }
 
 /// Remove the file or folder at `path`.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    removed.map_err(|source| Error::State { path: path.to_owned(), source })
+    removed.map_err(Error::state(path))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::body::{Body, Out};
 use super::device::Device;
-use super::error::{Fail, rc};
+use super::fail::{Fail, rc};
 use super::files::{Name, code, fail};
 use super::{Durability, Limits};
 use protocols::smp::Group;

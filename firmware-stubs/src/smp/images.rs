@@ -3,7 +3,7 @@
 use super::body::{Body, Out};
 use super::boot::Next;
 use super::device::Device;
-use super::error::Fail;
+use super::fail::Fail;
 use super::slots::Slot;
 use super::{Limits, image};
 use protocols::smp::Group;
@@ -167,7 +167,7 @@ impl Device {
     }
 
     /// The last answer: whether what is stored (or, with a lying device, what was sent) has the promised digest.
-    fn complete(&self, size: u64, sha: &[u8]) -> Result<Out, super::error::Error> {
+    fn complete(&self, size: u64, sha: &[u8]) -> Result<Out, crate::Error> {
         let stored = self.slots.read_for_hash(self.boot.bank(Slot::Secondary), size)?;
         let mut out = progress(size);
         out.bool("match", Sha256::digest(stored).as_slice() == sha);

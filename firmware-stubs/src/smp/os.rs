@@ -2,7 +2,7 @@
 
 use super::body::{Body, Out};
 use super::device::Device;
-use super::error::{Fail, rc};
+use super::fail::{Fail, rc};
 use jiff::civil::DateTime;
 use protocols::smp::Group;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The pseudo-terminal: what a client opens as a serial port.
 
-use super::error::Error;
+use crate::Error;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{FlushArg, SetArg, cfmakeraw, tcflush, tcgetattr, tcsetattr};

@@ -6,7 +6,7 @@
 use super::body::{Body, Out};
 use super::boot::Next;
 use super::device::Device;
-use super::error::{Fail, rc};
+use super::fail::{Fail, rc};
 use super::slots::{Bank, Slot};
 use super::{Limits, image};
 use protocols::smp::{Group, Header, Op};

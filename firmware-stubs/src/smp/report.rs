@@ -2,7 +2,7 @@
 
 use super::body::{Body, Out};
 use super::device::Device;
-use super::error::{Fail, rc};
+use super::fail::{Fail, rc};
 use protocols::smp::Group;
 
 const INVALID_STAT_NAME: u8 = 3;

@@ -2,10 +2,11 @@
 
 use super::cable::Cable;
 use super::device::{Device, Effect};
-use super::error::{Error, Stop};
+use super::fail::Stop;
 use super::noise::Chatter;
 use super::uart::{Receiver, Transmitter};
 use super::{End, Noise, Options, Place};
+use crate::Error;
 use crate::clock::now;
 use crate::lifetime::{Pulls, Wish, Wishes};
 use nix::errno::Errno;

@@ -2,8 +2,9 @@
 
 use super::body::{Body, Out};
 use super::device::Device;
-use super::error::{Error, Fail, rc};
+use super::fail::{Fail, rc};
 use super::flash;
+use crate::Error;
 use protocols::smp::Group;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ pub(super) struct Entries {
 impl Entries {
     pub(super) fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("settings.json");
-        let foreign = |why: String| Error::ForeignState { path: path.clone(), why };
+        let foreign = |why: String| Error::foreign(&path)(why);
         let mut stored = Values::new();
         if let Some(bytes) = flash::read(&path)? {
             let entries: BTreeMap<String, String> =
@@ -62,8 +63,7 @@ impl Entries {
     fn write(&self) -> Result<(), Error> {
         let entries: BTreeMap<&str, String> =
             self.stored.iter().map(|(name, value)| (name.as_str(), hex::encode(value))).collect();
-        let bytes = serde_json::to_vec_pretty(&entries)
-            .map_err(|error| Error::State { path: self.path.clone(), source: error.into() })?;
+        let bytes = serde_json::to_vec_pretty(&entries).map_err(|error| Error::state(&self.path)(error.into()))?;
         flash::replace(&self.path, &bytes)
     }
 }

@@ -1,8 +1,9 @@
 //! The two image slots: flash that is erased by the page and written once.
 
-use super::error::{Error, Stop};
+use super::fail::Stop;
 use super::flash::{self, Flash};
 use super::{Fault, Limits, Options, image};
+use crate::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl Slots {
             Ok(found) if found.len() == u64::from(self.size) => {}
             Ok(found) => {
                 let why = format!("the slot has {} bytes, not the {} it should have", found.len(), self.size);
-                return Err(Error::ForeignState { path, why });
+                return Err(Error::foreign(&path)(why));
             }
             Err(_) => {
                 let mut fresh = content.to_vec();
@@ -98,7 +99,7 @@ impl Slots {
     /// All of a bank.
     pub(super) fn read(&self, bank: Bank) -> Result<Vec<u8>, Error> {
         let path = self.path(bank);
-        std::fs::read(&path).map_err(|source| Error::State { path, source })
+        std::fs::read(&path).map_err(Error::state(&path))
     }
 
     /// What the image in a bank says of itself; `None` when there is none that can be read.
@@ -109,7 +110,7 @@ impl Slots {
     /// The first `len` bytes, for a hash command: what is stored, or with [`Fault::LieHash`] what was sent.
     pub(super) fn read_for_hash(&self, bank: Bank, len: u64) -> Result<Vec<u8>, Error> {
         let path = if self.lies { self.sent_path(bank) } else { self.path(bank) };
-        let state = |source| Error::State { path: path.clone(), source };
+        let state = Error::state(&path);
         let mut bytes = Vec::new();
         File::open(&path).map_err(state)?.take(len).read_to_end(&mut bytes).map_err(state)?;
         Ok(bytes)
@@ -133,7 +134,7 @@ impl Slots {
     }
 
     fn write_file(path: &Path, off: u64, data: &[u8]) -> Result<(), Error> {
-        let state = |source| Error::State { path: path.to_owned(), source };
+        let state = Error::state(path);
         let mut file = OpenOptions::new().write(true).open(path).map_err(state)?;
         file.seek(SeekFrom::Start(off)).map_err(state)?;
         file.write_all(data).map_err(state)

@@ -1,7 +1,7 @@
 //! `hardwire stub adb`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -11,10 +11,10 @@ use firmware_stubs::fastboot;
 use firmware_stubs::phone::{self, Addresses, Mode, Options, Phone};
 use serde::Serialize;
 
+use super::ended;
+use super::folder::{Folder, refuse};
 use super::usb::Socket;
-use super::{ended, no_folder};
 use crate::cli::report::{Outcome, Voice};
-use crate::error::{Error, Kind};
 
 const AFTER: &str = "\
 Faults in Android and recovery (packets of the host and stored bytes are counted from the start of the process; N is 1
@@ -48,9 +48,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(super) struct AdbStub {
-    /// Folder with everything the unit does not forget, made when it is not there [default: none, it forgets all]
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
     /// Listen here for ADB instead of being on USB; port 0 for one that is free
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "port")]
     tcp: Option<SocketAddr>,
@@ -149,14 +148,9 @@ fn property(text: &str) -> Result<(String, String), String> {
 
 impl AdbStub {
     pub(super) fn run(self, voice: &Voice) -> Outcome {
-        // A unit without a folder of its own has one that goes with it.
-        let mut passing = None;
-        let state = match &self.state {
-            Some(folder) => folder.clone(),
-            None => passing.insert(tempfile::tempdir().map_err(no_folder)?).path().to_owned(),
-        };
+        let folder = self.folder.open()?;
         let words = format!("phone {}", self.serial);
-        let options = self.options(state);
+        let options = self.options(folder.path());
         let end = match self.tcp {
             Some(adb) => {
                 let lifetime = if self.socket.ends_with_stdin() { Lifetime::Stdin } else { Lifetime::Signal };
@@ -173,12 +167,11 @@ impl AdbStub {
                 self.socket.stand(voice, "adb", &words, Box::new(phone))?
             }
         };
-        drop(passing);
         Ok(ended(end))
     }
 
-    fn options(&self, state: PathBuf) -> Options {
-        let usual = Options::new(state);
+    fn options(&self, state: &Path) -> Options {
+        let usual = Options::new(state.to_owned());
         let boot_time = Duration::from_millis(self.boot_time);
         Options {
             adb: adb::Options {
@@ -218,15 +211,4 @@ impl AdbStub {
             },
         }
     }
-}
-
-fn refuse(error: phone::Error) -> Error {
-    let kind = match error {
-        phone::Error::Adb(adb::Error::Listen { .. })
-        | phone::Error::Fastboot(fastboot::Error::Shared(_) | fastboot::Error::Network(_))
-        | phone::Error::System(_) => Kind::Busy,
-        phone::Error::Fastboot(fastboot::Error::Options(_)) => Kind::Invalid,
-        phone::Error::Adb(_) | phone::Error::Fastboot(_) => Kind::Storage,
-    };
-    Error::new(kind, "the stand-in device cannot run").because(error)
 }

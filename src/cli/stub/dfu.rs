@@ -1,6 +1,6 @@
 //! `hardwire stub dfu`.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -8,10 +8,10 @@ use firmware_stubs::dfu::{self, Detach, Factory, Fault, Manifestation, Memory, S
 use protocols::dfu::wire::{Layout, PollTimeout};
 use protocols::usb::{Bcd, UsbId};
 
+use super::folder::{Folder, refuse};
 use super::usb::Socket;
-use super::{ended, firmware, no_folder, usb_id};
+use super::{ended, firmware, usb_id};
 use crate::cli::report::{Outcome, Voice};
-use crate::error::{Error, Kind};
 
 const AFTER: &str = "\
 Faults (DFU requests and stored bytes are counted from the start of the process; N is 1 when absent):
@@ -46,9 +46,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(super) struct DfuStub {
-    /// Folder with everything the unit does not forget, made when it is not there [default: none, it forgets all]
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
     /// Serial number, in both modes
     #[arg(long, default_value = "DF-0001", help_heading = "Identity")]
     serial: String,
@@ -135,21 +134,15 @@ fn slot(text: &str) -> Result<Slot, String> {
 
 impl DfuStub {
     pub(super) fn run(self, voice: &Voice) -> Outcome {
-        // A unit without a folder of its own has one that goes with it.
-        let mut passing = None;
-        let state = match &self.state {
-            Some(folder) => folder.clone(),
-            None => passing.insert(tempfile::tempdir().map_err(no_folder)?).path().to_owned(),
-        };
+        let folder = self.folder.open()?;
         let words = format!("DFU unit {}", self.serial);
-        let unit = Unit::open(self.options(state)).map_err(refuse)?;
+        let unit = Unit::open(self.options(folder.path())).map_err(refuse)?;
         let end = self.socket.stand(voice, "dfu", &words, Box::new(unit));
-        drop(passing);
         Ok(ended(end?))
     }
 
-    fn options(&self, state: PathBuf) -> dfu::Options {
-        let usual = dfu::Options::new(state);
+    fn options(&self, state: &Path) -> dfu::Options {
+        let usual = dfu::Options::new(state.to_owned());
         dfu::Options {
             serial: self.serial.clone(),
             model: self.model.clone(),
@@ -180,13 +173,4 @@ impl DfuStub {
             state: usual.state,
         }
     }
-}
-
-fn refuse(error: dfu::Error) -> Error {
-    let kind = match error {
-        dfu::Error::Options(_) => Kind::Invalid,
-        dfu::Error::Shared(_) => Kind::Busy,
-        dfu::Error::State { .. } | dfu::Error::ForeignState { .. } => Kind::Storage,
-    };
-    Error::new(kind, "the stand-in device cannot run").because(error)
 }

@@ -1,7 +1,7 @@
 //! `hardwire stub fastboot`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,10 +10,10 @@ use firmware_stubs::fastboot::{self, Engine, Fault, Fetch, Kind as Lies, Mode, P
 use protocols::fastboot::message::size;
 use protocols::usb::UsbId;
 
+use super::folder::{Folder, refuse};
 use super::usb::Socket;
-use super::{announce, ended, no_folder, usb_id};
+use super::{announce, ended, usb_id};
 use crate::cli::report::{Outcome, Voice};
-use crate::error::{Error, Kind};
 
 const AFTER: &str = "\
 Faults (commands, data phases and stored bytes are counted from the start of the process; N is 1 when absent):
@@ -47,9 +47,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(super) struct FastbootStub {
-    /// Folder with everything the unit does not forget, made when it is not there [default: none, it forgets all]
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
     /// Listen here instead of on USB; port 0 for one that is free
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "port")]
     tcp: Option<SocketAddr>,
@@ -139,17 +138,12 @@ fn partition(text: &str) -> Result<PartitionSpec, String> {
 
 impl FastbootStub {
     pub(super) fn run(self, voice: &Voice) -> Outcome {
-        // A unit without a folder of its own has one that goes with it.
-        let mut passing = None;
-        let state = match &self.state {
-            Some(folder) => folder.clone(),
-            None => passing.insert(tempfile::tempdir().map_err(no_folder)?).path().to_owned(),
-        };
+        let folder = self.folder.open()?;
         let mode = match self.mode {
             StartsIn::Bootloader => Mode::Bootloader,
             StartsIn::Fastbootd => Mode::Fastbootd,
         };
-        let options = self.options(state);
+        let options = self.options(folder.path());
         let words = format!("fastboot unit {}", self.serial);
         let end = match self.tcp {
             Some(address) => {
@@ -167,12 +161,11 @@ impl FastbootStub {
                 self.socket.stand(voice, "fastboot", &words, Box::new(unit))?
             }
         };
-        drop(passing);
         Ok(ended(end))
     }
 
-    fn options(&self, state: PathBuf) -> fastboot::Options {
-        let usual = fastboot::Options::new(state);
+    fn options(&self, state: &Path) -> fastboot::Options {
+        let usual = fastboot::Options::new(state.to_owned());
         fastboot::Options {
             serial: self.serial.clone(),
             product: self.product.clone(),
@@ -193,13 +186,4 @@ impl FastbootStub {
             ..usual
         }
     }
-}
-
-fn refuse(error: fastboot::Error) -> Error {
-    let kind = match error {
-        fastboot::Error::Options(_) => Kind::Invalid,
-        fastboot::Error::Shared(_) | fastboot::Error::Network(_) => Kind::Busy,
-        fastboot::Error::State { .. } | fastboot::Error::ForeignState(_) => Kind::Storage,
-    };
-    Error::new(kind, "the stand-in device cannot run").because(error)
 }

@@ -5,6 +5,7 @@ mod bridge;
 mod dfu;
 mod fastboot;
 mod firmware;
+mod folder;
 mod smp;
 mod usb;
 
@@ -15,7 +16,6 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::report::{Outcome, Voice};
-use crate::error::{Error, Kind};
 
 /// Run one stand-in device, for tests and for driver authors
 #[derive(Debug, Args)]
@@ -67,10 +67,6 @@ fn ended(end: End) -> Exit {
         End::Asked => Exit::PASSED,
         End::PowerLost => Exit::STUB_LOST_POWER,
     }
-}
-
-fn no_folder(cause: std::io::Error) -> Error {
-    Error::new(Kind::Storage, "there is no temporary folder for the stand-in device").because(cause).next("say --state")
 }
 
 /// `0483:df11`.

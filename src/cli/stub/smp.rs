@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::bridge::no_gadget;
-use super::{announce, ended, no_folder, usb_id};
+use super::folder::{Folder, refuse};
+use super::{announce, ended, usb_id};
 use crate::cli::report::{Outcome, Voice};
-use crate::error::{Error, Kind};
 use clap::{Args, ValueEnum};
 use firmware_stubs::Lifetime;
 use firmware_stubs::gadget::Shape;
@@ -44,9 +43,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = FAULTS)]
 pub(super) struct SmpStub {
-    /// Folder with everything the device does not forget, made when it is not there [default: none, it forgets all]
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
     /// Symbolic link to the pseudo-terminal, the same across restarts
     #[arg(long, value_name = "PATH")]
     link: Option<PathBuf>,
@@ -131,18 +129,12 @@ fn line_length(text: &str) -> Result<LineLength, String> {
 impl SmpStub {
     pub(super) fn run(self, voice: &Voice) -> Outcome {
         let serial = self.serial.clone();
-        // A unit without a folder of its own has one that goes with it.
-        let mut passing = None;
-        let state = match &self.state {
-            Some(folder) => folder.clone(),
-            None => passing.insert(tempfile::tempdir().map_err(no_folder)?).path().to_owned(),
-        };
-        let end = smp::run(self.options(state), |path| ready(voice, &serial, path)).map_err(refuse)?;
-        drop(passing);
+        let folder = self.folder.open()?;
+        let end = smp::run(self.options(folder.path()), |path| ready(voice, &serial, path)).map_err(refuse)?;
         Ok(ended(end))
     }
 
-    fn options(self, state: PathBuf) -> smp::Options {
+    fn options(self, state: &Path) -> smp::Options {
         let milliseconds = Duration::from_millis;
         let place = match self.gadget {
             Some(controller) => {
@@ -152,7 +144,7 @@ impl SmpStub {
             None => Place::Pty { link: self.link },
         };
         smp::Options {
-            state,
+            state: state.to_owned(),
             place,
             identity: smp::Identity { serial: self.serial, model: self.model, hardware: self.hardware },
             limits: smp::Limits {
@@ -187,13 +179,4 @@ fn ready(voice: &Voice, serial: &str, path: Option<&Path>) {
     announce(voice, "smp", address.as_deref());
     let place = address.as_deref().unwrap_or("its host's USB");
     voice.say(format!("SMP unit {serial} at {place}; Ctrl-C ends it"));
-}
-
-fn refuse(error: smp::Error) -> Error {
-    let kind = match error {
-        smp::Error::Gadget(error) => return no_gadget(error),
-        smp::Error::Options(_) => Kind::Invalid,
-        smp::Error::State { .. } | smp::Error::ForeignState { .. } | smp::Error::Terminal { .. } => Kind::Storage,
-    };
-    Error::new(kind, "the stand-in device cannot run").because(error)
 }

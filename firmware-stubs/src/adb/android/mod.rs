@@ -12,9 +12,9 @@ pub(crate) use commands::{entries, mode, reboot_into};
 pub(crate) use store::Store;
 pub(crate) use tree::{Place, Tree};
 
-use super::error::Error;
 use super::fault::Fault;
 use super::options::{Build, Options, Runs};
+use crate::Error;
 use crate::usb::Stop;
 use protocols::adb::message::Reboot;
 use std::collections::BTreeMap;
@@ -65,14 +65,10 @@ impl System {
     /// When the folder cannot be used.
     pub fn open(options: Options) -> Result<Self, Error> {
         let tree = Tree::new(&options.state);
-        let at = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::State { path, source }
-        };
         for folder in [tree.root(), tree.partitions()] {
-            fs::create_dir_all(folder).map_err(at(folder))?;
+            fs::create_dir_all(folder).map_err(Error::state(folder))?;
         }
-        furnish(tree.root(), &options).map_err(at(tree.root()))?;
+        furnish(tree.root(), &options).map_err(Error::state(tree.root()))?;
         let store = Store::open(&options.state)?;
         let user = if options.build == Build::Eng { User::Root } else { User::Shell };
         let sent = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! What the unit keeps besides files: settings, packages, its owner. One file, which is whole or the one before.
 
-use crate::adb::error::Error;
+use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -58,14 +58,12 @@ impl Store {
     pub(super) fn open(state: &Path) -> Result<Self, Error> {
         let path = state.join("android.json");
         let kept = match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| Error::ForeignState { path: path.clone(), source })?
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(Error::foreign(&path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Kept {
                 settings: FACTORY.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
                 ..Kept::default()
             },
-            Err(source) => return Err(Error::State { path, source }),
+            Err(source) => return Err(Error::state(&path)(source)),
         };
         Ok(Self { path, kept, passing: BTreeMap::new() })
     }

@@ -1,46 +1,8 @@
 //! How requests end that do not end well.
 
+use crate::Error;
 use protocols::smp::{Group, Version};
-use std::io;
-use std::path::PathBuf;
 use thiserror::Error;
-
-/// Why a stand-in ended, or could not start.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// The options contradict each other or leave their ranges.
-    #[error("{0}")]
-    Options(String),
-    /// The state folder cannot be read or written.
-    #[error("the device's state in {path} cannot be used", path = path.display())]
-    State {
-        /// What was read or written.
-        path: PathBuf,
-        /// The operating system's cause.
-        #[source]
-        source: io::Error,
-    },
-    /// What the state folder holds is not this stand-in's.
-    #[error("{path} is not a state that this stand-in wrote: {why}", path = path.display())]
-    ForeignState {
-        /// File that was read.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// No place on USB.
-    #[error(transparent)]
-    Gadget(#[from] crate::gadget::Error),
-    /// No pseudo-terminal, or no link to it.
-    #[error("the pseudo-terminal cannot be {doing}")]
-    Terminal {
-        /// What was tried.
-        doing: &'static str,
-        /// The operating system's cause.
-        #[source]
-        source: io::Error,
-    },
-}
 
 /// Why the device stops in the middle of what it does.
 #[derive(Debug, Error)]
