@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use protocols::time::Moment;
 
+use super::UnitText;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 
@@ -50,6 +51,8 @@ pub struct Op<'a> {
     pub deadline: Option<Moment>,
     /// Told how far it is.
     pub progress: &'a mut dyn FnMut(Progress),
+    /// Told what the unit says in words while it works; `None` where nobody may read it.
+    pub said: Option<&'a dyn Fn(&UnitText)>,
     /// Counts what had to be sent again.
     pub retries: u64,
 }
@@ -57,7 +60,14 @@ pub struct Op<'a> {
 impl<'a> Op<'a> {
     /// An operation without a deadline.
     pub fn new(clock: &'a dyn Clock, cancel: &'a Cancel, progress: &'a mut dyn FnMut(Progress)) -> Op<'a> {
-        Op { clock, cancel, deadline: None, progress, retries: 0 }
+        Op { clock, cancel, deadline: None, progress, said: None, retries: 0 }
+    }
+
+    /// Passes on what the unit says in words.
+    pub fn say(&self, text: &UnitText) {
+        if let Some(said) = self.said {
+            said(text);
+        }
     }
 
     /// Whether to go on.

@@ -1,5 +1,6 @@
 //! One run: its bay, its driver of the moment, and how it gets from step to step.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use super::away::check_identity;
@@ -170,13 +171,19 @@ impl<'a> Run<'a> {
         let serial = self.report.serial.clone();
         let Desk { home, vault, ledger, clock, .. } = self.desk;
         let keep = Station { home, vault, ledger, clock, serial };
-        let observer = &mut self.observer;
+        let observer = RefCell::new(&mut self.observer);
         let mut progress = |at| {
             if let Some(step) = step {
-                observer.progress(step, at);
+                observer.borrow_mut().progress(step, at);
+            }
+        };
+        let said = |text: &UnitText| {
+            if let Some(step) = step {
+                observer.borrow_mut().said(step, text);
             }
         };
         let mut op = Op::new(self.desk.clock, cancel, &mut progress);
+        op.said = Some(&said);
         op.deadline = within.map(|within| self.desk.clock.now() + within);
         let mut bench = Bench { op: &mut op, person: self.desk.person, keep: &keep, bay: self.report.bay, unit };
         act(driver, &mut bench)
@@ -200,6 +207,8 @@ pub(super) fn skipped(step: &Step, why: &str) -> StepResult {
         backup: None,
         omitted: Vec::new(),
         attachments: Vec::new(),
+        said: Vec::new(),
+        said_left_out: 0,
         answer: None,
     }
 }

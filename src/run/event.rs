@@ -17,6 +17,8 @@ pub enum EventKind {
     StepStarted,
     /// A transfer moved on.
     Progress,
+    /// The unit says something in words while it works.
+    Said,
     /// What was written is being compared.
     Verifying,
     /// A step ended; carries its result.
@@ -37,7 +39,8 @@ impl EventKind {
     /// Whether what it tells must be on disk before the run goes on.
     #[must_use]
     pub fn is_durable(self) -> bool {
-        !matches!(self, EventKind::Progress | EventKind::Verifying | EventKind::Waiting | EventKind::Away)
+        use EventKind::{Away, Progress, Said, Verifying, Waiting};
+        !matches!(self, Progress | Said | Verifying | Waiting | Away)
     }
 }
 
@@ -72,7 +75,8 @@ pub struct Event {
     pub proof: Option<Proof>,
     /// How long, in seconds, the unit is waited for (`away`).
     pub within: Option<u64>,
-    /// What a person is asked (`waiting`), what is awaited (`away`), or why a step is tried again (`retry`).
+    /// What a person is asked (`waiting`), what is awaited (`away`), why a step is tried again (`retry`), or what the unit
+    /// says (`said`), escaped.
     pub say: Option<String>,
     /// What a step came to (`step-finished`).
     pub result: Option<Box<StepResult>>,

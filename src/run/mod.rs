@@ -9,6 +9,7 @@ mod keep;
 mod observer;
 mod proof;
 pub mod report;
+mod said;
 mod start;
 mod steps;
 #[cfg(test)]

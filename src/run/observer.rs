@@ -8,7 +8,8 @@ use protocols::time::Moment;
 use super::Desk;
 use super::event::{Event, EventKind, Listener};
 use super::report::Report;
-use crate::device::Progress;
+use super::said::Said;
+use crate::device::{Progress, UnitText};
 use crate::error::Result;
 use crate::ledger::{Draft, Journal, Sealed};
 
@@ -21,6 +22,8 @@ pub(super) struct Observer<'a> {
     blank: Event,
     broken: AtomicBool,
     shown: Option<(Moment, u64)>,
+    said: Said,
+    said_at: Option<Moment>,
 }
 
 impl<'a> Observer<'a> {
@@ -31,6 +34,8 @@ impl<'a> Observer<'a> {
             blank: blank(report, EventKind::Progress),
             broken: AtomicBool::new(false),
             shown: None,
+            said: Said::default(),
+            said_at: None,
         }
     }
 
@@ -72,6 +77,27 @@ impl<'a> Observer<'a> {
         event.bytes = Some(at.bytes);
         event.total = Some(at.total);
         self.desk.listener.hear(&event);
+    }
+
+    /// Keeps what the unit said in `step`, and tells it; a unit that never stops talking is not told more often than can
+    /// be read.
+    pub(super) fn said(&mut self, step: &str, text: &UnitText) {
+        let now = self.desk.clock.now();
+        let Some(line) = self.said.add(text) else { return };
+        let soon = self.said_at.is_some_and(|when| now.saturating_since(when) < PROGRESS_EVERY);
+        if soon && self.said.is_long() {
+            return;
+        }
+        self.said_at = Some(now);
+        let mut event = self.event(EventKind::Said);
+        event.step = Some(step.to_owned());
+        event.say = Some(line);
+        self.desk.listener.hear(&event);
+    }
+
+    /// What the unit said since this was asked last.
+    pub(super) fn take_said(&mut self) -> Said {
+        std::mem::take(&mut self.said)
     }
 
     /// Whether the journal itself failed.

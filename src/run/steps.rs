@@ -36,6 +36,8 @@ impl Run<'_> {
         if planned.action == Action::Skip {
             return self.note(step, skipped(step, &planned.why));
         }
+        // What was said while an earlier step was proven is past.
+        self.observer.take_said();
         let mut event = self.observer.event(EventKind::StepStarted);
         event.step = Some(step.name.clone());
         event.kind = Some(step.body.kind());
@@ -71,7 +73,8 @@ impl Run<'_> {
             let named = named_by(step, self.order.resolved.identity.setting.as_deref());
             self.know(named);
         }
-        let result = result(step, gathered, &outcome, u64::from(tries), milliseconds);
+        let mut result = result(step, gathered, &outcome, u64::from(tries), milliseconds);
+        (result.said, result.said_left_out) = self.observer.take_said().into_lines();
         self.note(step, result)?;
         outcome.map_err(|error| {
             let kind = steps::kind(&step.body);
@@ -248,6 +251,7 @@ impl Run<'_> {
                     cancel: bench.op.cancel,
                     deadline: bench.op.deadline,
                     progress: &mut progress,
+                    said: bench.op.said,
                     retries: 0,
                 };
                 let mut inner = steps::Bench {
@@ -337,6 +341,8 @@ fn result(step: &Step, gathered: Gathered, outcome: &Result<()>, tries: u64, mil
         backup: gathered.effect.backup,
         omitted: gathered.effect.omitted,
         attachments: gathered.effect.attachments,
+        said: Vec::new(),
+        said_left_out: 0,
         answer: gathered.effect.answer,
     }
 }

@@ -119,6 +119,7 @@ impl StepKind for AppsStep {
                 cancel: bench.op.cancel,
                 deadline: bench.op.deadline,
                 progress: &mut shifted,
+                said: bench.op.said,
                 retries: 0,
             };
             let written = apps.install(&parts(files), self.options, &mut op);

@@ -22,6 +22,9 @@ impl StepKind for ConsoleStep {
         let console = driver.console().ok_or_else(|| lacking(Capability::Console))?;
         let command = String::from_utf8(self.run.content.to_vec().map_err(unreadable)?)
             .map_err(|_| Error::new(Kind::Invalid, "the command is not UTF-8"))?;
+        if self.run.secret {
+            bench.op.said = None;
+        }
         let reply = console.run(&command, bench.op)?;
         let wanted = self.expect.as_deref();
         let verdict = if reply.status != 0 {

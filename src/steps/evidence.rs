@@ -133,7 +133,18 @@ pub struct StepResult {
     /// Reports that were kept (`diagnose`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attached>,
+    /// What the unit said in words while it worked, escaped: the first and the last lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<String>,
+    /// How many lines between them were not kept.
+    #[serde(skip_serializing_if = "is_none")]
+    pub said_left_out: u64,
     /// What a person or a console answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

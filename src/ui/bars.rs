@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
-use super::lines::{outcome, verdict};
+use super::lines::{line, outcome, verdict};
 use super::{safe, unit};
 use crate::run::event::{Event, EventKind};
 
@@ -72,6 +72,7 @@ impl Bars {
                 bar.set_style(waiting());
                 bar.set_message("is back");
             }
+            EventKind::Said => _ = line(event).map(|line| screen.println(line)),
             EventKind::Retry => bar.set_message(format!("{step}: again")),
             EventKind::RunFinished => {
                 bar.set_style(finished());

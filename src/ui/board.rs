@@ -76,6 +76,7 @@ impl Board {
             EventKind::Waiting => row.say(&format!("{step}: waits for a person")),
             EventKind::Away => row.waits(event),
             EventKind::ModeChanged => row.say("is back"),
+            EventKind::Said => row.say(&format!("{step}: {}", safe(event.say.as_deref().unwrap_or_default()))),
             EventKind::Retry => row.say(&format!("{step}: again")),
             EventKind::RunFinished => {}
         }

@@ -26,6 +26,7 @@ pub fn line(event: &Event) -> Option<String> {
             _ => "is back".to_owned(),
         },
         EventKind::Retry => format!("{}: again, {}", step(event), safe(event.say.as_deref().unwrap_or("it failed"))),
+        EventKind::Said => format!("{}: the unit says `{}`", step(event), safe(event.say.as_deref()?)),
         EventKind::RunFinished => verdict(event.outcome?).to_owned(),
     };
     Some(format!("{}: {said}", unit(event)))

@@ -7,6 +7,7 @@ mod batch;
 mod bay;
 mod demo;
 mod detect;
+mod fastboot;
 mod faults;
 mod help;
 mod info;

@@ -240,6 +240,15 @@ impl Engine {
         self.output.push_back(Packet::Bytes(response.to_bytes()));
     }
 
+    /// Says what it was told to say.
+    fn chat(&mut self) {
+        for _ in 0..self.options.chatter {
+            for line in self.options.says.clone() {
+                self.say(&Response::Info(Text::from(line.as_str())));
+            }
+        }
+    }
+
     fn fail(text: impl AsRef<str>) -> Response {
         Response::Fail(Text::from(text.as_ref()))
     }
@@ -313,6 +322,7 @@ impl Engine {
                 if self.data.is_empty() {
                     return Err(Fail::Refused("no image was downloaded".to_owned()));
                 }
+                self.chat();
                 let image = std::mem::take(&mut self.data);
                 let written = flash(&self.store, name, &partition, &image);
                 let length = image.len() as u64;
@@ -321,7 +331,9 @@ impl Engine {
                 Ok(self.after(now, length))
             }
             Command::Erase(name) => {
-                self.writable(name)?.erase()?;
+                let partition = self.writable(name)?;
+                self.chat();
+                partition.erase()?;
                 okay
             }
             Command::SetActive(name) => {
@@ -428,6 +440,7 @@ impl Engine {
     }
 
     fn oem(&mut self, what: &str) -> Result<Option<Response>, Fail> {
+        self.chat();
         match what {
             "device-info" => {
                 let unlocked = self.store.is_unlocked();

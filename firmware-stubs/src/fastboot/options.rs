@@ -37,6 +37,10 @@ pub struct Options {
     pub rollback_index: u64,
     /// Which partitions can be read in fastbootd.
     pub fetch: Fetch,
+    /// What the unit says whenever it writes, erases or carries out an `oem` command, line by line.
+    pub says: Vec<String>,
+    /// How often it says that.
+    pub chatter: u32,
     /// How long the unit writes at a mebibyte, with a line each second.
     pub write_time: Duration,
     /// How long it is away when it changes its mode.
@@ -140,6 +144,8 @@ impl Options {
             battery: 4120,
             rollback_index: 3,
             fetch: Fetch::VendorBoot,
+            says: Vec::new(),
+            chatter: 1,
             write_time: Duration::ZERO,
             boot_time: Duration::from_millis(100),
             faults: Vec::new(),

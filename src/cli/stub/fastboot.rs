@@ -83,6 +83,12 @@ pub(super) struct FastbootStub {
     /// Most bytes of a download to fastbootd
     #[arg(long, value_name = "BYTES", default_value = "8388608", value_parser = bytes, help_heading = "Transfer")]
     max_download_userspace: u32,
+    /// What it says whenever it writes, erases or carries out an oem command; may be given more than once
+    #[arg(long = "says", value_name = "LINE", help_heading = "Words")]
+    says: Vec<String>,
+    /// How often it says that
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Words")]
+    chatter: u32,
     /// Milliseconds that it writes at a mebibyte
     #[arg(long, value_name = "MS", default_value_t = 0, help_heading = "Transfer")]
     write_time: u64,
@@ -180,6 +186,8 @@ impl FastbootStub {
                 WhichFetched::VendorBoot => Fetch::VendorBoot,
                 WhichFetched::All => Fetch::All,
             },
+            says: self.says.clone(),
+            chatter: self.chatter,
             write_time: Duration::from_millis(self.write_time),
             boot_time: Duration::from_millis(self.boot_time),
             faults: self.faults.clone(),

@@ -114,8 +114,14 @@ pub trait Files {
             op.check()?;
             let progress = &mut *op.progress;
             let mut shifted = |at: Progress| progress(Progress { bytes: done + at.bytes, total });
-            let mut one =
-                Op { clock: op.clock, cancel: op.cancel, deadline: op.deadline, progress: &mut shifted, retries: 0 };
+            let mut one = Op {
+                clock: op.clock,
+                cancel: op.cancel,
+                deadline: op.deadline,
+                progress: &mut shifted,
+                said: op.said,
+                retries: 0,
+            };
             let written = self.write(file.path, file.content, &mut one);
             let retries = one.retries;
             op.retries += retries;

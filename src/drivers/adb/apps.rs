@@ -242,8 +242,14 @@ impl AdbDriver {
             let service = format!("exec:pm install-write -S {len} {session} {part} -");
             let progress = &mut *op.progress;
             let mut shifted = |at: Progress| progress(Progress { bytes: sent + at.bytes, total });
-            let mut op =
-                Op { clock: op.clock, cancel: op.cancel, deadline: op.deadline, progress: &mut shifted, retries: 0 };
+            let mut op = Op {
+                clock: op.clock,
+                cancel: op.cancel,
+                deadline: op.deadline,
+                progress: &mut shifted,
+                said: op.said,
+                retries: 0,
+            };
             let answer = self.wire.feed(service.as_bytes(), file.content, SLOW, &mut op)?;
             package::answered(&String::from_utf8_lossy(&answer)).map_err(|why| {
                 Error::new(Kind::Refused, format!("the unit does not take {}: {why}", file.name))

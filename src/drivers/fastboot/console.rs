@@ -14,7 +14,11 @@ impl Console for FastbootDriver {
         let parsed = Command::parse(command.trim().as_bytes());
         let parsed = parsed.map_err(|error| refusal::unsendable(&Command::Other(command.to_owned()), error))?;
         allow(&parsed)?;
-        match self.wire.ask(&parsed, op) {
+        let reply = match parsed {
+            Command::GetVar(_) => self.wire.inquire(&parsed, op),
+            _ => self.wire.ask(&parsed, op),
+        };
+        match reply {
             Ok(reply) => Ok(ConsoleReply { output: UnitText::new(&output(&reply)), status: 0 }),
             Err(Ended::Failed(failure)) => match failure.cause {
                 Cause::Refused(text) => Ok(ConsoleReply { output: UnitText::new(&text.to_string()), status: 1 }),

@@ -108,16 +108,37 @@ impl Wire {
         self.drive(exchange, &mut Nothing, op)
     }
 
+    /// Asks for what it says in lines: they are the answer, and nothing that is said besides.
+    pub(super) fn inquire(&mut self, command: &Command, op: &mut Op<'_>) -> std::result::Result<Reply, Ended> {
+        let said = op.said.take();
+        let reply = self.ask(command, op);
+        op.said = said;
+        reply
+    }
+
     /// Tells, of a unit that must do it.
     pub(super) fn require(&mut self, command: &Command, op: &mut Op<'_>) -> Result<Reply> {
         self.ask(command, op).map_err(refusal::error)
     }
 
-    /// Drives an exchange to its end.
+    /// Drives an exchange to its end, and tells what the unit says meanwhile.
     pub(super) fn drive(
+        &mut self,
+        exchange: Exchange,
+        payload: &mut dyn Payload,
+        op: &mut Op<'_>,
+    ) -> std::result::Result<Reply, Ended> {
+        let mut words = Words::default();
+        let reply = self.drive_saying(exchange, payload, &mut words, op);
+        words.end(op);
+        reply
+    }
+
+    fn drive_saying(
         &mut self,
         mut exchange: Exchange,
         payload: &mut dyn Payload,
+        words: &mut Words,
         op: &mut Op<'_>,
     ) -> std::result::Result<Reply, Ended> {
         // What an exchange that was given up left behind.
@@ -144,7 +165,7 @@ impl Wire {
                     let left = until.saturating_since(op.clock.now());
                     self.receive_into(&mut exchange, left.min(SLICE), op)?;
                 }
-                Step::Line(line) => say(&line),
+                Step::Line(line) => words.take(&line, op),
                 Step::Data(bytes) => {
                     payload.take(&bytes).map_err(Ended::Broken)?;
                     if let Some(progress) = payload.progress() {
@@ -208,8 +229,41 @@ impl Wire {
     }
 }
 
-/// What the unit says while it works.
-fn say(line: &Line) {
-    let text = UnitText::new(line.text().text.trim_end());
-    tracing::info!("the unit says: {text}");
+/// What the unit says while it works, made into lines: a piece of text may go on in the next.
+#[derive(Default)]
+struct Words {
+    begun: String,
+}
+
+impl Words {
+    fn take(&mut self, line: &Line, op: &Op<'_>) {
+        match line {
+            Line::Info(text) => {
+                self.end(op);
+                tell(&text.text, op);
+            }
+            Line::Text(text) => {
+                self.begun.push_str(&text.text);
+                while let Some((line, rest)) = self.begun.split_once('\n') {
+                    tell(line, op);
+                    self.begun = rest.to_owned();
+                }
+                if self.begun.len() > UnitText::MAX_CHARS {
+                    self.end(op);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, op: &Op<'_>) {
+        tell(&std::mem::take(&mut self.begun), op);
+    }
+}
+
+fn tell(line: &str, op: &Op<'_>) {
+    let text = UnitText::new(line.trim());
+    if !text.untrusted().is_empty() {
+        tracing::info!("the unit says: {text}");
+        op.say(&text);
+    }
 }

@@ -73,7 +73,7 @@ pub(super) fn open(
 /// All variables that the unit tells.
 pub(super) fn variables(wire: &mut Wire, op: &mut Op<'_>) -> Result<Variables> {
     let all = Command::GetVar("all".to_owned());
-    let mut variables = match wire.ask(&all, op) {
+    let mut variables = match wire.inquire(&all, op) {
         Ok(reply) => reply.lines.iter().map(|line| line.text().text.as_str()).collect(),
         // Some know no `all`.
         Err(Ended::Failed(failure)) if refusal::is_refusal(&failure) => Variables::default(),
@@ -83,7 +83,7 @@ pub(super) fn variables(wire: &mut Wire, op: &mut Op<'_>) -> Result<Variables> {
         if variables.get(name).is_some() {
             continue;
         }
-        match wire.ask(&Command::GetVar((*name).to_owned()), op) {
+        match wire.inquire(&Command::GetVar((*name).to_owned()), op) {
             Ok(reply) => variables.set(name, &reply.text.text),
             Err(Ended::Failed(failure)) if refusal::is_refusal(&failure) => {}
             Err(ended) => return Err(refusal::error(ended)),

@@ -1,0 +1,99 @@
+//! A phone in its bootloader, as a person at the command line meets it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::support::Bench;
+
+/// A stand-in phone in its bootloader; it ends with the test.
+struct Loader {
+    child: Child,
+    address: String,
+}
+
+impl Loader {
+    fn start(bench: &Bench, options: &[&str]) -> Loader {
+        let state = bench.path("fastboot.state");
+        let args = ["stub", "fastboot", "--json", "--tcp", "127.0.0.1:0", "--state", state.to_str().unwrap()];
+        let mut child = bench
+            .command(&[&args[..], options].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+        let ready: Value = serde_json::from_str(&ready).unwrap();
+        let address = format!("fastboot@{}", ready["address"].as_str().unwrap());
+        Loader { child, address }
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn said(lines: &[Value]) -> Vec<&str> {
+    lines.iter().filter(|line| line["event"] == "said").map(|line| line["say"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn what_a_bootloader_says_is_shown_and_kept_in_the_record() {
+    let bench = Bench::new();
+    bench.write("boot.img", [7; 5000]);
+    bench.write(
+        "p.yaml",
+        "format: 1\nname: phone\nversion: 1.0.0\nmatch: { driver: fastboot }\nverify: link\nsteps:\n  \
+         - erase: { slot: metadata }\n  - console: { run: oem device-info }\n",
+    );
+    let unit = Loader::start(&bench, &["--says", "slot a: \u{1b}[2Jwriting", "--says", "checked"]);
+    let (lines, code) = bench.json(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
+    let words = ["slot a: \\u{1b}[2Jwriting", "checked"];
+    let run = lines.last().unwrap();
+    assert_eq!((said(&lines), code), (words.to_vec(), 0), "{run}");
+    assert_eq!(run["steps"][0]["said"], serde_json::json!(words), "{run}");
+    let (record, _) = bench.last(&["ledger", "show", run["record"].as_str().unwrap()]);
+    assert_eq!(record["statement"]["predicate"]["steps"][0]["said"], serde_json::json!(words), "{record}");
+
+    let (lines, code) = bench.json(&["apply", "p.yaml", "-d", &unit.address, "--yes"]);
+    let run = lines.last().unwrap();
+    let info = ["Device unlocked: true", "Charger screen enabled: true"];
+    assert_eq!((said(&lines), code), ([words, words, info].concat(), 0), "{run}");
+    assert_eq!(run["steps"][0]["said"], serde_json::json!(words), "{run}");
+    assert!(run["steps"][1]["answer"].as_str().unwrap().contains("Device unlocked: true"), "{run}");
+
+    let shown = bench.run(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]).stderr;
+    assert!(shown.contains("flash: the unit says `checked`") && !shown.contains('\u{1b}'), "{shown}");
+}
+
+#[test]
+fn a_bootloader_that_never_stops_talking_fills_no_record() {
+    let bench = Bench::new();
+    bench.write("boot.img", [7; 5000]);
+    let unit = Loader::start(&bench, &["--says", "so", "--says", "on", "--chatter", "5000"]);
+    let (lines, code) = bench.json(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
+    let step = &lines.last().unwrap()["steps"][0];
+    assert_eq!((step["said"].as_array().unwrap().len(), code), (128, 0), "{step}");
+    assert_eq!(step["said_left_out"], 10_000 - 128, "{step}");
+    assert!(said(&lines).len() < 1000, "{} events", said(&lines).len());
+}
+
+#[test]
+fn what_a_secret_command_makes_a_bootloader_say_is_neither_shown_nor_kept() {
+    let bench = Bench::new();
+    bench.write(
+        "p.yaml",
+        "format: 1\nname: phone\nversion: 1.0.0\nmatch: { driver: fastboot }\ninputs:\n  \
+         what: { from: literal, value: device-info, secret: true }\nsteps:\n  - console: { run: \"oem {{ what }}\" }\n",
+    );
+    let unit = Loader::start(&bench, &["--says", "s3cret"]);
+    let ran = bench.run(&["--json", "apply", "p.yaml", "-d", &unit.address]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stdout.contains("s3cret") && !ran.stderr.contains("s3cret"), "{}", ran.stdout);
+}
