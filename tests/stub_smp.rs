@@ -342,8 +342,8 @@ fn a_stub_that_cannot_run_says_why() {
         (output.status.code(), error["causes"][0].as_str().unwrap_or_default().to_owned())
     };
     let (code, cause) = second(&[]);
-    assert_eq!(code, Some(6));
-    assert!(cause.contains("another process"), "{cause}");
+    assert_eq!(code, Some(7));
+    assert!(cause.contains("another stand-in"), "{cause}");
     let (code, cause) = second(&["--slot-size", "1000"]);
     assert_eq!(code, Some(2));
     assert!(cause.contains("4096"), "{cause}");
