@@ -1,6 +1,6 @@
 //! `console`: a command on the unit's shell.
 
-use super::{Action, Bench, Effect, Observed, Stage, StepKind, lacking, unreadable};
+use super::{Action, Bench, Effect, Observed, Stage, StepKind, lacking, unreadable, veiled};
 use crate::device::{Capability, Driver};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::ConsoleStep;
@@ -25,7 +25,8 @@ impl StepKind for ConsoleStep {
         if self.run.secret {
             bench.op.said = None;
         }
-        let reply = console.run(&command, bench.op)?;
+        let reply =
+            console.run(&command, bench.op).map_err(|error| veiled(error, self.run.secret, "running a command"))?;
         let wanted = self.expect.as_deref();
         let verdict = if reply.status != 0 {
             Some(Error::new(Kind::Refused, format!("the command returned {}", reply.status)))

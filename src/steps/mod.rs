@@ -295,6 +295,18 @@ fn lacking(capability: Capability) -> Error {
     Error::new(Kind::Unsupported, format!("the unit offers no {capability} in this mode"))
 }
 
+/// An error of an act that handed a secret over: a unit, and a driver, may repeat what they refuse. What the link says does
+/// not know it.
+fn veiled(error: Error, secret: bool, doing: &str) -> Error {
+    match error.kind() {
+        kind @ (Kind::Unsupported | Kind::Refused | Kind::Garbled | Kind::Mismatch | Kind::Invalid) if secret => {
+            Error::new(kind, format!("{doing} failed; what was said is kept back, as it may repeat the secret"))
+                .next("try the same by hand with a value that is no secret")
+        }
+        _ => error,
+    }
+}
+
 /// A digest as a record may show it: of a secret, keyed.
 fn shown(digest: &Digest, secret: bool, bench: &Bench<'_, '_>) -> (Algorithm, String) {
     let digest = if secret { bench.keep.keyed(digest.as_bytes()) } else { digest.clone() };

@@ -100,7 +100,9 @@ impl StepKind for SettingsStep {
         for (key, value) in self.set.iter().filter(|(key, _)| !holds(key)) {
             bench.op.check()?;
             let bytes = value.content.to_vec().map_err(super::unreadable)?;
-            settings.write(key, &bytes, bench.op)?;
+            settings
+                .write(key, &bytes, bench.op)
+                .map_err(|error| super::veiled(error, value.secret, &format!("setting {key}")))?;
             effect.sent += value.content.len();
             (bench.op.progress)(Progress { bytes: effect.sent, total: observed.bytes });
         }

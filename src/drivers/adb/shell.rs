@@ -110,7 +110,8 @@ impl Wire {
         op: &mut Op<'_>,
         take: &mut dyn FnMut(Part, &[u8]) -> Result<()>,
     ) -> Result<Option<u8>> {
-        tracing::debug!(command, "exec");
+        // What follows the first word may be a secret.
+        tracing::debug!(program = command.split_whitespace().next(), bytes = command.len(), "exec");
         if !self.tells_exit_codes() {
             return self.with_stream(&shell_v1(command.as_bytes()), op, |wire, stream, op| {
                 while let Some(data) = wire.more(stream, silent, op)? {

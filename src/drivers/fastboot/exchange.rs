@@ -263,7 +263,6 @@ impl Words {
 fn tell(line: &str, op: &Op<'_>) {
     let text = UnitText::new(line.trim());
     if !text.untrusted().is_empty() {
-        tracing::info!("the unit says: {text}");
         op.say(&text);
     }
 }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::device::{
-    Activate, Bay, BayId, Capability, Content, Continuity, Departure, Driver, FileStat, Files, Firmware, ImageIdentity,
-    Known, Level, Mode, ModeSpec, Offer, Op, Power, Proof, Returned, Settings, SlotState, Unit, Upload, Written,
+    Activate, Bay, BayId, Capability, Console, ConsoleReply, Content, Continuity, Departure, Driver, FileStat, Files,
+    Firmware, ImageIdentity, Known, Level, Mode, ModeSpec, Offer, Op, Power, Proof, Returned, Settings, SlotState,
+    Unit, Upload, Written,
 };
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -30,6 +31,8 @@ pub struct State {
     pub sent: BTreeMap<String, Vec<u8>>,
     /// The bootloader refuses whatever is pending.
     pub refuses_boot: bool,
+    /// The unit refuses settings and commands, and repeats them.
+    pub refuses_words: bool,
     /// The link breaks after this many questions.
     pub breaks_after: Option<u32>,
     pub writes: u32,
@@ -70,6 +73,7 @@ pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
             Offer::new(Capability::Firmware, &[Level::Link, Level::Booted]),
             Offer::new(Capability::Backup, &[]),
             Offer::new(Capability::Power, &[]),
+            Offer::new(Capability::Console, &[]),
         ],
         ahead: BTreeMap::new(),
         limits: BTreeMap::new(),
@@ -131,6 +135,19 @@ impl Driver for Fake {
     fn power(&mut self) -> Option<&mut dyn Power> {
         Some(self)
     }
+    fn console(&mut self) -> Option<&mut dyn Console> {
+        Some(self)
+    }
+}
+
+fn refused(words: &str) -> Error {
+    Error::new(Kind::Refused, "the unit refuses it").because(Error::new(Kind::Refused, words))
+}
+
+impl Console for Fake {
+    fn run(&mut self, command: &str, _: &mut Op<'_>) -> Result<ConsoleReply> {
+        Err(refused(command))
+    }
 }
 
 impl Settings for Fake {
@@ -139,6 +156,9 @@ impl Settings for Fake {
     }
     fn write(&mut self, key: &str, value: &[u8], _: &mut Op<'_>) -> Result<()> {
         let mut state = self.ask()?;
+        if state.refuses_words {
+            return Err(refused(&String::from_utf8_lossy(value)));
+        }
         state.writes += 1;
         state.settings.insert(key.to_owned(), value.to_vec());
         Ok(())

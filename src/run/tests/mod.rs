@@ -23,8 +23,8 @@ use crate::error::{Kind, Result};
 use crate::home::Home;
 use crate::ledger::{Ledger, RecordKind};
 use crate::profile::model::{
-    Answer, AskStep, BackupStep, Body, FilesStep, FirmwareStep, Identity, Once, Payload, RebootStep, Resolved,
-    SettingsStep, Step,
+    Answer, AskStep, BackupStep, Body, ConsoleStep, FilesStep, FirmwareStep, Identity, Once, Payload, RebootStep,
+    Resolved, SettingsStep, Step,
 };
 use crate::vault::Vault;
 use fake::{FakeBay, Returns, Shared, State};
@@ -335,6 +335,29 @@ fn a_secret_leaves_no_plain_digest_anywhere() {
     let events = serde_json::to_string(&*station.events.lock().expect("unpoisoned")).expect("JSON");
     for text in [String::from_utf8_lossy(&export).into_owned(), events] {
         assert!(!text.contains(&plain) && !text.contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_unit_that_repeats_what_it_refuses_tells_no_secret() {
+    let command = |secret| {
+        let run = Payload::new(b"unlock hunter2".to_vec(), secret);
+        Step::plain("set", Body::Console(ConsoleStep { run, expect: None }), Level::Link)
+    };
+    for (step, secret) in [
+        (setting("set", b"hunter2", true), true),
+        (command(true), true),
+        (setting("set", b"hunter2", false), false),
+        (command(false), false),
+    ] {
+        let station = Station::new();
+        station.state().refuses_words = true;
+        assert_eq!(station.run(vec![step]).outcome, Outcome::Fail);
+        let mut export = Vec::new();
+        station.ledger.export(&mut export, &crate::ledger::Filter::default()).expect("an export");
+        let events = serde_json::to_string(&*station.events.lock().expect("unpoisoned")).expect("JSON");
+        assert_eq!(String::from_utf8_lossy(&export).contains("hunter2"), !secret);
+        assert!(!secret || !events.contains("hunter2"), "{events}");
     }
 }
 
