@@ -24,7 +24,7 @@ use crate::ui::{self, Asking, AtTerminal, Bars};
 /// The units of one command.
 #[derive(Debug, Args)]
 pub(super) struct Devices {
-    /// A unit (repeatable): tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3, bay:3 or a serial number; DRIVER@ before it
+    /// A unit (repeatable): tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3, bay:3, a serial number, server:SERIAL (a phone that an adb server holds); DRIVER@ before it
     /// forces a driver, ,KEY=VALUE after it sets link options [default: HARDWIRE_DEVICE, else the one unit that the profile matches]
     #[arg(short, long, value_name = "DEV")]
     device: Vec<String>,

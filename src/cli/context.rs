@@ -38,7 +38,7 @@ pub(super) struct Global {
 /// One unit, named or known.
 #[derive(Debug, Args)]
 pub(super) struct OneDevice {
-    /// The unit: a port (tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3), bay:3 or a serial number; DRIVER@ before it
+    /// The unit: a port (tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3), bay:3, a serial number, server:SERIAL (a phone that an adb server holds); DRIVER@ before it
     /// forces a driver, ,KEY=VALUE after it sets link options
     #[arg(short, long, value_name = "DEV", env = "HARDWIRE_DEVICE", hide_env_values = true)]
     device: Option<String>,

@@ -12,7 +12,7 @@ mod smp;
 use crate::clock::Clock;
 use crate::device::{Driver, ModeSpec, Op, Proof, Signature};
 use crate::error::{Error, Kind, Result};
-use crate::link::{Link, usb};
+use crate::link::{Behind, Link, usb};
 
 /// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
 pub type Options = BTreeMap<String, String>;
@@ -88,6 +88,11 @@ pub trait Protocol: Sync {
     fn over_usb(&self) -> Option<&dyn OverUsb> {
         None
     }
+
+    /// How it is spoken to a unit that a server holds, if it can be.
+    fn over_server(&self) -> Option<&dyn OverServer> {
+        None
+    }
 }
 
 /// A protocol that is spoken over a stream of bytes: a serial port, a TCP connection.
@@ -147,6 +152,21 @@ pub trait OverUsb {
     ) -> Result<Box<dyn Driver>> {
         self.open(device, options, clock, op)
     }
+}
+
+/// A protocol that is spoken through a server that holds the unit.
+pub trait OverServer {
+    /// Has the server lead to the unit, and opens it. Nothing is changed by asking. The server shows its own keys.
+    ///
+    /// # Errors
+    /// Link errors; `gone` when the server holds no such unit; `invalid` for an unknown option.
+    fn open(
+        &self,
+        behind: Behind,
+        options: &Options,
+        clock: &Arc<dyn Clock>,
+        op: &mut Op<'_>,
+    ) -> Result<Box<dyn Driver>>;
 }
 
 /// Every protocol that Hardwire drives.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -65,6 +66,36 @@ pub enum Address {
     },
     /// A USB device by the kernel's name of its port: `usb:1-2.3`.
     Usb(String),
+    /// A unit that a running adb server holds: `server:SERIAL`, `server:SERIAL@HOST:PORT`.
+    Server {
+        /// What the server calls the unit: its serial number, or `usb:1-2.3`.
+        unit: String,
+        /// Where the server listens: a name or IP address, without brackets.
+        host: String,
+        /// Its port, from 1.
+        port: u16,
+    },
+}
+
+/// Where an adb server listens that was not told otherwise: on this machine alone.
+const SERVER: (&str, u16) = ("127.0.0.1", protocols::adb::server::PORT);
+
+impl Address {
+    /// The unit that the adb server of this machine calls so.
+    #[must_use]
+    pub fn server(unit: &str) -> Address {
+        Address::Server { unit: unit.to_owned(), host: SERVER.0.to_owned(), port: SERVER.1 }
+    }
+
+    /// Whether what answers there can only be of this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let loopback = |host: &str| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
+        match self {
+            Address::Tty(_) | Address::Usb(_) => true,
+            Address::Tcp { host, .. } | Address::Server { host, .. } => loopback(host),
+        }
+    }
 }
 
 impl fmt::Display for Address {
@@ -74,6 +105,9 @@ impl fmt::Display for Address {
             Address::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Address::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
             Address::Usb(port) => write!(f, "usb:{port}"),
+            Address::Server { unit, host, port } if (host.as_str(), *port) == SERVER => write!(f, "server:{unit}"),
+            Address::Server { unit, host, port } if host.contains(':') => write!(f, "server:{unit}@[{host}]:{port}"),
+            Address::Server { unit, host, port } => write!(f, "server:{unit}@{host}:{port}"),
         }
     }
 }
@@ -84,7 +118,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address> {
         let wrong = |why: &str| {
             Error::new(Kind::Invalid, format!("`{}` is no address: {why}", text.escape_debug()))
-                .next("write tty:PATH, tcp:HOST:PORT or usb:BUS-PORT")
+                .next("write tty:PATH, tcp:HOST:PORT, usb:BUS-PORT or server:SERIAL")
         };
         if let Some(path) = text.strip_prefix("tty:") {
             if path.is_empty() || path.contains('\0') {
@@ -99,21 +133,32 @@ impl FromStr for Address {
                 Err(wrong("a USB port is BUS-PORT, with .PORT for each hub"))
             };
         }
+        if let Some(rest) = text.strip_prefix("server:") {
+            let (unit, place) = rest.rsplit_once('@').map_or((rest, None), |(unit, place)| (unit, Some(place)));
+            if unit.is_empty() || unit.contains(|char: char| char.is_whitespace() || char.is_control()) {
+                return Err(wrong("the unit is missing, or is no name that an adb server gives"));
+            }
+            let (host, port) = place.map_or(Ok(SERVER), |place| host_and_port(place).map_err(wrong))?;
+            return Ok(Address::Server { unit: unit.to_owned(), host: host.to_owned(), port });
+        }
         let Some(rest) = text.strip_prefix("tcp:") else {
-            return Err(wrong("it begins with none of tty:, tcp: and usb:"));
+            return Err(wrong("it begins with none of tty:, tcp:, usb: and server:"));
         };
-        let (host, port) = rest.rsplit_once(':').ok_or_else(|| wrong("the port is missing"))?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        if bare.is_none() && host.contains(':') {
-            return Err(wrong("an IPv6 address stands in brackets"));
-        }
-        let host = bare.unwrap_or(host);
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("the port is no number from 1"))?;
-        if host.is_empty() {
-            return Err(wrong("the host is missing"));
-        }
+        let (host, port) = host_and_port(rest).map_err(wrong)?;
         Ok(Address::Tcp { host: host.to_owned(), port })
     }
+}
+
+/// `HOST:PORT`, or why it is none.
+fn host_and_port(text: &str) -> std::result::Result<(&str, u16), &'static str> {
+    let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if bare.is_none() && host.contains(':') {
+        return Err("an IPv6 address stands in brackets");
+    }
+    let host = bare.unwrap_or(host);
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or("the port is no number from 1")?;
+    if host.is_empty() { Err("the host is missing") } else { Ok((host, port)) }
 }
 
 /// Whether `text` is the kernel's name of a USB port: `1-2.3`.
@@ -156,6 +201,13 @@ mod tests {
             "tcp:[]:5",
             "usb:1",
             "usb:1-2..3",
+            "server:",
+            "server:@127.0.0.1:5037",
+            "server:a b",
+            "server:a\n",
+            "server:a@127.0.0.1",
+            "server:a@:5037",
+            "server:a@::1:5037",
         ] {
             assert_eq!(text.parse::<Address>().unwrap_err().kind(), Kind::Invalid, "{text}");
         }
@@ -163,8 +215,21 @@ mod tests {
 
     #[test]
     fn an_address_prints_as_it_is_written() {
-        for text in ["tty:/dev/ttyACM0", "tcp:127.0.0.1:5555", "tcp:[::1]:5555", "tcp:bench.local:7", "usb:1-2.3"] {
+        for text in [
+            "tty:/dev/ttyACM0",
+            "tcp:127.0.0.1:5555",
+            "tcp:[::1]:5555",
+            "tcp:bench.local:7",
+            "usb:1-2.3",
+            "server:PH-0421",
+            "server:usb:1-2.3",
+            "server:127.0.0.1:40001@127.0.0.1:6000",
+            "server:[::1]:5555@[::1]:5037",
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
+        let usual = Address::Server { unit: "a@b".into(), host: "127.0.0.1".into(), port: 5037 };
+        assert_eq!("server:a@b@127.0.0.1:5037".parse::<Address>().unwrap(), usual);
+        assert_eq!("server:PH-0421".parse::<Named>().unwrap().place, "server:PH-0421");
     }
 }

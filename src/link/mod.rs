@@ -1,4 +1,5 @@
-//! How bytes get to a unit and back: serial, USB, TCP, memory, and wrappers that capture or disturb them.
+//! How bytes get to a unit and back: serial, USB, TCP, a server that holds it, memory, and wrappers that capture or
+//! disturb them.
 //!
 //! A link knows no protocol and no unit. What it tells of itself is its address; what it knows of failure is whether
 //! the other side left (`gone`), took nothing (`timed-out`), is held by somebody else (`busy`) or may not be opened
@@ -18,11 +19,13 @@ pub mod memory;
 mod options;
 mod polled;
 mod serial;
+mod server;
 mod tcp;
 pub mod usb;
 
 pub use address::{Address, Named};
 pub use options::{Baud, Flow, LineState, SerialOptions};
+pub use server::Behind;
 
 /// The sending half of a link.
 pub trait Sender: Send {
@@ -66,6 +69,8 @@ pub enum Opened {
     Stream(Link),
     /// A USB device that is spoken to as such.
     Usb(Box<dyn usb::Device>),
+    /// A unit that a server holds.
+    Behind(Behind),
 }
 
 /// Opens what is at `address`. `options` are for serial ports; the others have none.
@@ -78,6 +83,7 @@ pub fn open(address: &Address, options: &SerialOptions, clock: &Arc<dyn Clock>) 
         Address::Tty(path) => serial::open(path, options, clock).map(Opened::Stream),
         Address::Tcp { host, port } => tcp::open(host, *port, clock).map(Opened::Stream),
         Address::Usb(port) => usb::open(port, clock).map(Opened::Usb),
+        Address::Server { unit, host, port } => Ok(Opened::Behind(server::open(unit, host, *port, clock))),
     }
 }
 

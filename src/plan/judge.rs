@@ -221,6 +221,14 @@ impl<'a> Way<'a> {
     /// Goes where the step must run; whether that is where the unit is now.
     pub(super) fn enter(&mut self, step: &Step, driver: &mut dyn Driver) -> Result<bool> {
         self.before = self.ahead;
+        if let Some(mode) = steps::kind(&step.body).restarts()
+            && mode != self.ahead
+            && !self.is_met(mode)
+        {
+            let sentence = format!("nothing finds the unit again in mode {mode} from where it is spoken to");
+            return Err(Error::new(Kind::Unsupported, sentence)
+                .next("name it by its USB port (`-d usb:1-2`), or by the serial number that it shows there"));
+        }
         let venue = venue_from(self.ahead, step, driver.unit(), self.modes);
         self.after = venue.look;
         match &step.place {
@@ -259,7 +267,15 @@ impl<'a> Way<'a> {
         spec.map_or(unit.driver, |spec| spec.driver)
     }
 
+    /// Whether somebody speaks to the unit in `mode`.
+    fn is_met(&self, mode: Mode) -> bool {
+        self.modes.iter().any(|spec| spec.mode == mode)
+    }
+
     fn can_reach(&self, mode: Mode, driver: &mut dyn Driver) -> bool {
+        if !self.is_met(mode) {
+            return false;
+        }
         if self.ahead == self.now {
             return driver.power().is_some_and(|power| power.reaches().contains(&mode));
         }

@@ -95,6 +95,11 @@ impl World for Machine {
         match opened {
             Opened::Stream(link) => link::capture::wrap(link, file, &self.clock).map(Opened::Stream),
             Opened::Usb(device) => link::usb::capture::wrap(device, file, &self.clock).map(Opened::Usb),
+            Opened::Behind(behind) => {
+                let (capture, clock) = (capture.clone(), Arc::clone(&self.clock));
+                let wrap = move |link| link::capture::wrap(link, Box::new(capture.clone()), &clock);
+                Ok(Opened::Behind(behind.each(wrap)))
+            }
         }
     }
 

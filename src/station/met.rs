@@ -23,7 +23,10 @@ impl Met {
     /// What such units can do in the modes that they may be in. `spoken` is who speaks in a mode, where a profile says so.
     #[must_use]
     pub fn modes(&self, spoken: &BTreeMap<Mode, String>) -> Vec<ModeSpec> {
-        super::modes::modes(self.driver.unit().driver, spoken, self.bay.protocols())
+        let own = self.driver.unit().driver;
+        let mut modes = super::modes::modes(own, spoken, self.bay.protocols());
+        modes.retain(|spec| spec.driver == own || self.bay.follows());
+        modes
     }
 
     /// What people call it: its serial number, else its address.

@@ -227,9 +227,25 @@ fn nth(found: &Found, places: &[Found]) -> usize {
 }
 
 fn listed<'a>(address: &Address, places: &'a [Found]) -> Option<&'a Found> {
+    if let Address::Server { unit, .. } = address {
+        return if address.is_local() { held_by_server(unit, places) } else { None };
+    }
     let Address::Tty(path) = address else { return None };
     let real = path.canonicalize().unwrap_or_else(|_| path.clone());
     places.iter().find(|found| found.path() == Some(&real))
+}
+
+/// What a server of this machine calls `unit`, where it is plugged in: it comes back there in modes that no server holds.
+fn held_by_server<'a>(unit: &str, places: &'a [Found]) -> Option<&'a Found> {
+    let is_called = |usb: &crate::detect::Usb| {
+        let port = unit.strip_prefix("usb:");
+        usb.serial.as_ref().is_some_and(|serial| serial.untrusted() == unit)
+            || (port.is_some() && usb.port.as_deref() == port)
+    };
+    let mut there = places.iter().filter(|found| found.driver.is_some() && found.usb.as_ref().is_some_and(is_called));
+    let first = there.next()?;
+    // A phone is a row for each protocol that it shows.
+    there.all(|other| usb_port(other) == usb_port(first)).then_some(first)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub enum Place {
     Serial(String),
     /// `usb:1-2.3`: the kernel's name of the USB port.
     Usb(String),
-    /// `tty:/dev/ttyACM0`, `tcp:127.0.0.1:5555`.
+    /// `tty:/dev/ttyACM0`, `tcp:127.0.0.1:5555`, `server:ABC123`.
     Address(Address),
 }
 
@@ -53,7 +53,7 @@ impl FromStr for Place {
             });
         };
         match scheme {
-            "tty" | "tcp" => text.parse().map(Place::Address),
+            "tty" | "tcp" | "server" => text.parse().map(Place::Address),
             "bay" => match rest.parse() {
                 Ok(number) if number > 0 => Ok(Place::Bay(BayId(number))),
                 _ => Err(wrong(text, "bays are numbered from 1")),
@@ -77,7 +77,7 @@ fn is_path(text: &str) -> bool {
 
 fn wrong(text: &str, why: &str) -> Error {
     Error::new(Kind::Invalid, format!("`{}` names no unit: {why}", text.escape_debug()))
-        .next("write tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3, serial:NUMBER or bay:3; `hardwire detect` lists them")
+        .next("write tty:/dev/ttyACM0, tcp:HOST:PORT, usb:1-2.3, serial:NUMBER, bay:3 or server:SERIAL; `hardwire detect` lists them")
 }
 
 impl fmt::Display for Place {
@@ -114,6 +114,7 @@ mod tests {
             ("./unit", tty("./unit")),
             ("COM12", tty("COM12")),
             ("tcp:[::1]:5555", Place::Address(Address::Tcp { host: "::1".into(), port: 5555 })),
+            ("server:PH-0421", Place::Address(Address::server("PH-0421"))),
         ] {
             assert_eq!(text.parse::<Place>().unwrap(), place, "{text}");
         }
@@ -129,8 +130,19 @@ mod tests {
 
     #[test]
     fn what_is_no_address_says_why() {
-        for text in ["", "tty:", "bay:0", "bay:x", "serial:", "usb:1", "usb:1-2..3", "tcp:localhost", "foo:bar", "a,b"]
-        {
+        for text in [
+            "",
+            "tty:",
+            "bay:0",
+            "bay:x",
+            "serial:",
+            "usb:1",
+            "usb:1-2..3",
+            "tcp:localhost",
+            "server:",
+            "foo:bar",
+            "a,b",
+        ] {
             let error = text.parse::<Selector>().unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid, "{text}");
             assert!(error.remedy().is_some());

@@ -8,12 +8,12 @@ use crate::support::google::{Adb, Generation, fastboot};
 use crate::support::phone::Phone;
 use crate::support::{Need, sha256, wanted};
 
-fn pattern(length: usize) -> Vec<u8> {
+pub fn pattern(length: usize) -> Vec<u8> {
     (0..length as u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
 }
 
 /// Google's client with a phone that it sees in this state.
-fn met(generation: Generation, phone: &Phone, state: &str) -> Adb {
+pub fn met(generation: Generation, phone: &Phone, state: &str) -> Adb {
     let adb = Adb::start(generation);
     meet(&adb, phone, state);
     adb

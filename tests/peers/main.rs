@@ -4,6 +4,7 @@
 
 mod adb;
 mod fastboot;
+mod server;
 mod smpmgr;
 #[path = "../devices/support/mod.rs"]
 mod support;

@@ -19,7 +19,7 @@ fn open(port: Port) -> Box<dyn Device> {
     let address = Address::Usb(port.socket());
     match link::open(&address, &SerialOptions::default(), &clock).expect("it opens") {
         Opened::Usb(device) => device,
-        Opened::Stream(_) => panic!("a USB address leads to a device"),
+        Opened::Stream(_) | Opened::Behind(_) => panic!("a USB address leads to a device"),
     }
 }
 

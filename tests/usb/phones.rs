@@ -281,3 +281,63 @@ fn what_fastboot_wrote_is_proved_in_android_and_a_flipped_byte_is_found() {
     let steps = said.line("run")["steps"].as_array().unwrap();
     assert!(steps.iter().all(|step| step["outcome"] == "already"), "{said:#?}");
 }
+
+#[test]
+fn a_phone_that_google_s_server_holds_is_busy_and_is_led_through_its_modes_by_way_of_it() {
+    if !wanted(Need::Android) || !in_the_bench!(Duration::from_secs(300)) {
+        return;
+    }
+    let (station, profile) = crossing(9);
+    let phone = OurPhone::plug("PH-0421", Socket(0), |_| {});
+    let adb = Adb::start(Generation::New);
+    adb.until_listed("PH-0421", "device");
+    let busy = station.run(&["info", "-d", &phone.address()]).exits(7);
+    let error = busy.line("error");
+    assert_eq!(error["kind"], "busy", "{busy:#?}");
+    let next = error["next"].as_str().unwrap();
+    assert!(next.contains("adb kill-server") && next.contains("`-d server:PH-0421`"), "{next}");
+
+    // The server holds it in Android; in its bootloader nobody does, and it is met at its port.
+    let address = format!("server:PH-0421@127.0.0.1:{}", adb.port());
+    let said = station.run(&["apply", &profile, "-d", &address, "--yes"]).exits(0);
+    let run = said.line("run");
+    assert_eq!((&run["outcome"], &run["level"], &run["serial"]), (&"pass".into(), &"digest".into(), &"PH-0421".into()));
+    assert_eq!(run["returns"].as_array().map(Vec::len), Some(2), "there and back: {run:#}");
+    is_written(&phone, 9);
+    adb.until_listed("PH-0421", "device");
+    let said = station.run(&["apply", &profile, "-d", &address, "--yes"]).exits(0);
+    let steps = said.line("run")["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["outcome"] == "already"), "{said:#?}");
+    drop(phone);
+    let gone = station.run(&["info", "-d", &address]).exits(3);
+    assert_eq!(gone.line("error")["kind"], "gone", "{gone:#?}");
+}
+
+#[test]
+fn a_real_daemon_is_reached_through_google_s_server() {
+    if !wanted(Need::Android) || !in_the_bench!(Duration::from_secs(300)) {
+        return;
+    }
+    let unit = Adbd::plug(Port(3), "AD-0421");
+    for generation in Generation::BOTH {
+        let adb = Adb::start(generation);
+        adb.until_listed("AD-0421", "device");
+        let station = Station::default();
+        let media = station.home().join("media");
+        fs::create_dir_all(&media).unwrap();
+        for len in [0, 65_536, (1 << 20) + 1] {
+            fs::write(media.join(format!("{len}")), noise(len, len as u64)).unwrap();
+        }
+        let profile = profile(&station, &format!("/sdcard/{generation:?}"));
+        // By the port at which the server sees it.
+        let address = format!("server:{}@127.0.0.1:{}", unit.address(), adb.port());
+        let said = station.run(&["apply", &profile, "-d", &address, "--yes"]).exits(0);
+        assert_eq!(said.line("run")["level"], "digest", "{said:#?}");
+        for len in [0, 65_536, (1 << 20) + 1] {
+            let stored = fs::read(unit.path(&format!("/sdcard/{generation:?}/{len}"))).unwrap();
+            assert!(stored == noise(len, len as u64), "{generation:?} {len}");
+        }
+        let said = station.run(&["apply", &profile, "-d", &address, "--yes"]).exits(0);
+        assert_eq!(said.line("run")["steps"][0]["outcome"], "already", "{said:#?}");
+    }
+}

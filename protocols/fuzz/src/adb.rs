@@ -2,6 +2,7 @@
 
 use protocols::adb::message::sync::{Asked, Follow, Replies, RequestPart, Requests, Version as Records};
 use protocols::adb::message::{Banner, Wanted, shell};
+use protocols::adb::server::{self, Answers, Follows};
 use protocols::adb::session::{Connection, Event, Policy, Step, StreamId};
 use protocols::adb::wire::{Command, Deframer, MAX_PAYLOAD, Packet, Version};
 use protocols::time::Moment;
@@ -45,6 +46,16 @@ pub fn adb_messages(data: &[u8]) {
     if let Some(Some(wanted)) = data.first_chunk().map(Wanted::parse) {
         assert_eq!(Wanted::parse(&wanted.to_bytes()), Some(wanted));
     }
+    assert!(server::units(data).len() <= 256);
+    for follows in [Follows::Nothing, Follows::Text] {
+        let (mut answers, mut rest) = (Answers::default(), data);
+        while let Ok(Some(answer)) = answers.next(follows, &mut rest) {
+            let bytes = answer.to_bytes();
+            assert_eq!(Answers::default().next(follows, &mut bytes.as_slice()), Ok(Some(answer)));
+        }
+    }
+    let mut rest = data;
+    while let Ok(Some(_)) = server::take(&mut rest) {}
     let mut requests = Requests::default();
     let mut rest = data;
     while let Ok(Some(part)) = requests.next(&mut rest) {

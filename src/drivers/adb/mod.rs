@@ -8,14 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Keys, NoKeys, Options, OverStream, OverUsb, Protocol};
+use super::{Keys, NoKeys, Options, OverServer, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
     Apps, Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
     Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
-use crate::link::{Link, usb};
+use crate::link::{Behind, Link, usb};
 
 mod apps;
 mod auth;
@@ -118,6 +118,10 @@ impl Protocol for Adb {
     fn over_usb(&self) -> Option<&dyn OverUsb> {
         Some(self)
     }
+
+    fn over_server(&self) -> Option<&dyn OverServer> {
+        Some(self)
+    }
 }
 
 impl OverStream for Adb {
@@ -135,7 +139,7 @@ impl OverStream for Adb {
     ) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
         let wire = Wire::over_stream(link, keys, &options, op)?;
-        Ok(Box::new(open::open(wire, None, &options, op)?))
+        Ok(Box::new(open::open(wire, &options, op)?))
     }
 
     fn over_serial(&self) -> bool {
@@ -163,9 +167,16 @@ impl OverUsb for Adb {
         op: &mut Op<'_>,
     ) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
-        let serial = device.about().serial.clone();
         let wire = Wire::over_usb(device, keys, &options, op)?;
-        Ok(Box::new(open::open(wire, serial.as_deref(), &options, op)?))
+        Ok(Box::new(open::open(wire, &options, op)?))
+    }
+}
+
+impl OverServer for Adb {
+    fn open(&self, behind: Behind, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let options = AdbOptions::parse(options)?;
+        let wire = Wire::over_server(behind, &options, op)?;
+        Ok(Box::new(open::open(wire, &options, op)?))
     }
 }
 

@@ -18,8 +18,8 @@ const BOOTS_WITHIN: Duration = Duration::from_secs(120);
 /// Between two looks whether it has started.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Opens the unit at the other end. `shown` is the serial number that it shows on USB.
-pub(super) fn open(mut wire: Wire, shown: Option<&str>, options: &AdbOptions, op: &mut Op<'_>) -> Result<AdbDriver> {
+/// Opens the unit at the other end.
+pub(super) fn open(mut wire: Wire, options: &AdbOptions, op: &mut Op<'_>) -> Result<AdbDriver> {
     let mode = match wire.banner().system {
         SystemKind::Recovery | SystemKind::Sideload | SystemKind::Rescue => Mode::Recovery,
         _ => Mode::Application,
@@ -32,7 +32,8 @@ pub(super) fn open(mut wire: Wire, shown: Option<&str>, options: &AdbOptions, op
         op.clock.sleep(LOOK_AGAIN);
         survey = Survey::of(&mut wire, op)?;
     }
-    let serial = survey.property("ro.serialno").or(survey.property("ro.boot.serialno")).or(shown);
+    let serial = survey.property("ro.serialno").or(survey.property("ro.boot.serialno"));
+    let serial = serial.or(wire.shown.as_deref());
     let told = &wire.banner().properties;
     let model = told.get("ro.product.model").map(String::as_str).filter(|model| !model.is_empty());
     let model = model.or(survey.property("ro.product.model"));

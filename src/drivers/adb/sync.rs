@@ -106,7 +106,7 @@ impl Sync {
         }
         op.check()?;
         if wire.room(self.stream, op)? == 0 {
-            return Err(ended());
+            return Err(wire.explain(ended(), op));
         }
         let full = self.out.len() >= wire.max_payload();
         let next = Vec::with_capacity(if full { wire.max_payload() } else { 0 });
@@ -151,7 +151,7 @@ impl Sync {
                 Err(Error::new(Kind::TimedOut, sentence)
                     .next("see whether the unit still runs, then run the same again"))
             }
-            Received::Closed => Err(ended()),
+            Received::Closed => Err(wire.explain(ended(), op)),
         }
     }
 

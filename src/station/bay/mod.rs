@@ -74,6 +74,11 @@ impl PortBay {
     pub fn port(&self) -> String {
         match &self.target.address {
             Address::Tty(path) => format!("tty:{}", path.canonicalize().unwrap_or_else(|_| path.clone()).display()),
+            // Held by a server or not, it is plugged in there.
+            address @ Address::Server { .. } => match &self.target.usb {
+                Some(usb) => format!("usb:{usb}"),
+                None => address.to_string(),
+            },
             address => address.to_string(),
         }
     }
@@ -101,6 +106,13 @@ impl PortBay {
     #[must_use]
     pub fn protocol(&self, driver: &str) -> Option<&'static dyn Protocol> {
         self.world.protocols().iter().find(|protocol| protocol.name() == driver).copied()
+    }
+
+    /// Whether the unit is found again in modes in which another protocol speaks to it: a server holds it in its own only,
+    /// and what hangs on another machine is not seen from here.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        !matches!(self.target.address, Address::Server { .. }) || self.target.usb.is_some()
     }
 
     /// The protocols that can be spoken here.
@@ -150,6 +162,10 @@ impl PortBay {
             (Address::Tty(path), Some(real)) if path.canonicalize().is_ok_and(|path| path == real) => {
                 self.target.address.clone()
             }
+            // A server holds it as long as it speaks what that server does.
+            (Address::Server { .. }, _) if now.driver.is_some_and(|driver| self.is_served(driver)) => {
+                self.target.address.clone()
+            }
             _ => now.address.parse()?,
         };
         let usb = now.usb.as_ref();
@@ -163,6 +179,10 @@ impl PortBay {
             has_clones: usb_serial(now).is_some() && places.iter().any(shares),
             port_should_come: now.is_incomplete(),
         })
+    }
+
+    fn is_served(&self, driver: &str) -> bool {
+        self.protocol(driver).is_some_and(|protocol| protocol.over_server().is_some())
     }
 
     /// What else is in the bay.
@@ -217,6 +237,7 @@ impl PortBay {
             Address::Usb(_) => protocol.over_usb().is_some(),
             Address::Tty(_) => protocol.over_stream().is_some_and(|over| forced.is_some() || over.over_serial()),
             Address::Tcp { .. } => protocol.over_stream().is_some(),
+            Address::Server { .. } => protocol.over_server().is_some(),
         };
         let is_awaited =
             |protocol: &dyn Protocol| to.is_some_and(|to| protocol.modes().iter().any(|spec| to.contains(&spec.mode)));
@@ -250,6 +271,10 @@ impl PortBay {
             Opened::Usb(device) => match protocol.over_usb() {
                 Some(over) => over.open_as(self.world.keys(), device, options, clock, op),
                 None => Err(Error::new(Kind::Unsupported, format!("{} needs a serial port", protocol.name()))),
+            },
+            Opened::Behind(behind) => match protocol.over_server() {
+                Some(over) => over.open(behind, options, clock, op),
+                None => Err(Error::new(Kind::Unsupported, format!("{} goes through no server", protocol.name()))),
             },
         }
     }

@@ -6,6 +6,14 @@ use super::{ACKNOWLEDGE_AT, Failure, WINDOW};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub(super) u32);
 
+impl StreamId {
+    /// The stream of this number, for who carries streams without a connection of packets.
+    #[must_use]
+    pub const fn of(number: u32) -> StreamId {
+        StreamId(number)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Stream {
     /// The unit's number of it, once it is open.

@@ -6,6 +6,7 @@ mod daemon;
 mod diagnostics;
 mod files;
 mod firmware;
+mod server;
 mod settings;
 
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use daemon::{Daemon, Reply};
 use super::*;
 use crate::clock::ManualClock;
 use crate::device::Cancel;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::link::memory;
 
 /// Opens `daemon` and asks `ask` of the driver.
