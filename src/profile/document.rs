@@ -69,6 +69,8 @@ pub struct LinkOptions {
     pub dtr: Option<String>,
     /// RTS: `keep`, `on` or `off`.
     pub rts: Option<String>,
+    /// Who an Android unit's daemon runs as: `keep`, `yes` (root) or `no`.
+    pub root: Option<String>,
 }
 
 impl LinkOptions {
@@ -76,8 +78,9 @@ impl LinkOptions {
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let baud = self.baud.map(|baud| baud.to_string());
-        [("baud", baud), ("flow", self.flow.clone()), ("dtr", self.dtr.clone()), ("rts", self.rts.clone())]
-            .into_iter()
+        let rest = [("flow", &self.flow), ("dtr", &self.dtr), ("rts", &self.rts), ("root", &self.root)];
+        std::iter::once(("baud", baud))
+            .chain(rest.map(|(name, value)| (name, value.clone())))
             .filter_map(|(name, value)| Some((name, value?)))
             .collect()
     }

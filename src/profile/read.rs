@@ -30,7 +30,7 @@ pub const TOP: [&str; 12] = [
 /// The keys of `match`.
 pub const MATCH: [&str; 6] = ["model", "hardware", "serial", "driver", "usb", "modes"];
 /// The keys of `link`.
-pub const LINK: [&str; 4] = ["baud", "flow", "dtr", "rts"];
+pub const LINK: [&str; 5] = ["baud", "flow", "dtr", "rts", "root"];
 /// The keys of `identity`.
 pub const IDENTITY: [&str; 2] = ["settings", "proof"];
 /// How a unit may be known again, by name.
@@ -168,6 +168,7 @@ fn usb_id(node: &Node, text: &str) -> Result<String> {
 /// How a link is opened.
 pub(crate) fn read_link(node: &Node) -> Result<LinkOptions> {
     const FLOW: [(&str, &str); 3] = [("none", "none"), ("rtscts", "rtscts"), ("xonxoff", "xonxoff")];
+    const ROOT: [(&str, &str); 3] = [("keep", "keep"), ("yes", "yes"), ("no", "no")];
     const LINE: [(&str, &str); 3] = [("keep", "keep"), ("on", "on"), ("off", "off")];
     let fields = node.fields("`link`", &LINK)?;
     let choose = |key: &str, choices: &[(&str, &'static str)]| -> Result<Option<String>> {
@@ -185,6 +186,7 @@ pub(crate) fn read_link(node: &Node) -> Result<LinkOptions> {
         flow: choose("flow", &FLOW)?,
         dtr: choose("dtr", &LINE)?,
         rts: choose("rts", &LINE)?,
+        root: choose("root", &ROOT)?,
     })
 }
 

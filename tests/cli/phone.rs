@@ -112,3 +112,28 @@ fn a_phone_tells_its_health() {
     assert_eq!(value("thermal/skin"), Some((Value::from(33_400), Value::from("m°C"))), "{line}");
     assert!(value("battery/level").is_some_and(|(level, unit)| level.is_u64() && unit == "%"), "{line}");
 }
+
+#[test]
+fn a_phone_is_given_root_where_its_build_lets_it_and_is_refused_where_not() {
+    let bench = Bench::new();
+    let phone = Phone::start(&bench, &["--build", "userdebug", "--serial", "PH-0421"]);
+    let rooted = format!("{},root=yes", phone.address);
+    let whoami = |device: &str| bench.run(&["console", "-d", device, "--", "whoami"]).stdout;
+    assert_eq!(whoami(&phone.address), "shell\n");
+    assert_eq!(whoami(&rooted), "root\n");
+    assert_eq!(whoami(&phone.address), "root\n", "it stays so until it restarts");
+    assert_eq!(whoami(&format!("{},root=no", phone.address)), "shell\n");
+    // A profile asks for it, and what only root sees is seen: after each restart too.
+    bench.write(
+        "boot.yaml",
+        "format: 1\nname: boot\nversion: 1.0.0\nmatch: { driver: adb }\nlink: { root: yes }\nsteps:\n  \
+         - reboot: { to: application }\n  - console: { run: \"test $(id -u) = 0\" }\n",
+    );
+    let (run, code) = bench.last(&["apply", "boot.yaml", "-d", &phone.address, "--yes"]);
+    assert_eq!((run["outcome"].as_str(), code), (Some("pass"), 0), "{run}");
+    let shop = Bench::new();
+    let sold = Phone::start(&shop, &["--build", "user", "--serial", "PH-0422"]);
+    let (error, code) = bench.last(&["plan", "boot.yaml", "-d", &sold.address]);
+    assert_eq!((error["kind"].as_str(), code), (Some("unsupported"), 2), "{error}");
+    assert!(error["doing"].as_str().unwrap().contains("production builds"), "{error}");
+}

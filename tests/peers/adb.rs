@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::google::{Adb, Generation, fastboot};
 use crate::support::phone::Phone;
+use crate::support::station::Station;
 use crate::support::{Need, sha256, wanted};
 
 pub fn pattern(length: usize) -> Vec<u8> {
@@ -213,6 +214,20 @@ fn root_is_had_where_the_build_lets_one() {
     let said = adb.command(&["root"]).output().unwrap().stdout;
     assert_eq!(String::from_utf8_lossy(&said), "restarting adbd as root\n");
     meet(&adb, &phone, "device");
+    assert_eq!(adb.good(&["shell", "whoami"]), "root\n");
+    assert_eq!(adb.good(&["root"]), "adbd is already running as root\n");
+    assert!(adb.good(&["remount"]).contains("Remount succeeded"));
+    let said = adb.command(&["unroot"]).output().unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&said), "restarting adbd as non root\n");
+    meet(&adb, &phone, "device");
+    assert_eq!(adb.good(&["shell", "whoami"]), "shell\n");
+    assert_eq!(adb.good(&["unroot"]), "adbd not running as root\n");
+    let refused = adb.run(&["remount"]);
+    assert!(refused.code != 0 && refused.stderr.contains("adb root"), "{refused:?}");
+    // Hardwire asks for it through the server, which meets the daemon again.
+    let rooted = format!("adb@server:{}@127.0.0.1:{},root=yes", phone.adb, adb.port());
+    let unit = Station::default().run(&["info", "-d", &rooted]).exits(0);
+    assert_eq!(unit.line("info")["driver"], "adb");
     assert_eq!(adb.good(&["shell", "whoami"]), "root\n");
     let phone = Phone::start(&["--build", "user"]);
     let adb = met(Generation::New, &phone, "device");

@@ -314,7 +314,7 @@ fn offered(options: &Options) -> (Version, u32, Features) {
         feature::DELAYED_ACK,
     ];
     if options.runs == Runs::Android {
-        names.extend([feature::CMD, feature::ABB_EXEC]);
+        names.extend([feature::CMD, feature::ABB_EXEC, feature::REMOUNT_SHELL]);
     }
     (Version::NO_CHECKSUM, MAX_PAYLOAD, Features::of(&names))
 }

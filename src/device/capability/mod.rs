@@ -64,6 +64,14 @@ pub trait Driver: Send {
     /// It is the unit that showed this USB id, `vvvv:pppp`, when it was first met: files may name it by that.
     fn met_as(&mut self, _usb: &str) {}
 
+    /// Has the unit become what it was asked to be when it was opened, where it is not: it leaves for that.
+    ///
+    /// # Errors
+    /// Link errors; `unsupported` when it cannot become that.
+    fn prepare(&mut self, _op: &mut Op<'_>) -> Result<Option<Departure>> {
+        Ok(None)
+    }
+
     /// Refuses a file of which can be seen, in whatever mode the unit is, that it is no firmware for it.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::{Keys, NoKeys, Options, OverServer, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
-    Apps, Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
-    Settings, Signature, Speaks, Unit, Via,
+    Apps, Capability, Console, Departure, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op,
+    Pattern, Power, Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
 use crate::link::{Behind, Link, usb};
@@ -33,6 +33,7 @@ mod package;
 mod path;
 mod power;
 mod push;
+mod root;
 mod settings;
 mod shell;
 mod sideload;
@@ -186,6 +187,8 @@ struct AdbDriver {
     survey: Survey,
     unit: Unit,
     compression: compress::Choice,
+    /// Who the daemon is to run as.
+    root: root::Root,
     /// How long Android may take to start.
     start_wait: Duration,
     /// The stream that moves files, while it is of use.
@@ -195,6 +198,10 @@ struct AdbDriver {
 impl Driver for AdbDriver {
     fn unit(&self) -> &Unit {
         &self.unit
+    }
+
+    fn prepare(&mut self, op: &mut Op<'_>) -> Result<Option<Departure>> {
+        self.take_root(op)
     }
 
     fn files(&mut self) -> Option<&mut dyn Files> {

@@ -54,7 +54,15 @@ pub(super) fn open(mut wire: Wire, options: &AdbOptions, op: &mut Op<'_>) -> Res
         ahead: BTreeMap::new(),
         limits,
     };
-    Ok(AdbDriver { wire, survey, unit, compression: options.compress, start_wait: options.start_wait, sync: None })
+    Ok(AdbDriver {
+        wire,
+        survey,
+        unit,
+        compression: options.compress,
+        root: options.root,
+        start_wait: options.start_wait,
+        sync: None,
+    })
 }
 
 /// Android sets the one long before the other.

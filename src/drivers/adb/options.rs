@@ -5,13 +5,14 @@ use std::time::Duration;
 use protocols::adb::message::sync::Compression;
 
 use super::compress::Choice;
+use super::root::Root;
 use crate::drivers::{Options, patience};
 use crate::error::{Error, Kind, Result};
 
 /// How long a person may take to accept a key unless it is told.
 const AUTH_WAIT: Duration = Duration::from_secs(20);
 /// What can be asked for.
-pub(super) const OPTIONS: &[&str] = &["auth-wait", "compress", "start-wait"];
+pub(super) const OPTIONS: &[&str] = &["auth-wait", "compress", "root", "start-wait"];
 
 /// What was asked for by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +21,15 @@ pub(super) struct AdbOptions {
     pub auth_wait: Duration,
     /// `compress=auto|none|brotli|lz4|zstd`: how files are sent, and received unless it is `auto`.
     pub compress: Choice,
+    /// `root=keep|yes|no`: who the daemon is to run as; it begins anew where it does not.
+    pub root: Root,
     /// `start-wait=600s`: how long Android may take to start.
     pub start_wait: Duration,
 }
 
 impl Default for AdbOptions {
     fn default() -> AdbOptions {
-        AdbOptions { auth_wait: AUTH_WAIT, compress: Choice::Auto, start_wait: patience::START }
+        AdbOptions { auth_wait: AUTH_WAIT, compress: Choice::Auto, root: Root::Keep, start_wait: patience::START }
     }
 }
 
@@ -37,6 +40,7 @@ impl AdbOptions {
             match key.as_str() {
                 "auth-wait" => parsed.auth_wait = patience::seconds("adb", key, value)?,
                 "compress" => parsed.compress = compression(value)?,
+                "root" => parsed.root = root(value)?,
                 "start-wait" => parsed.start_wait = patience::seconds("adb", key, value)?,
                 _ => {
                     return Err(Error::new(Kind::Invalid, format!("adb knows no option `{}`", key.escape_debug()))
@@ -58,6 +62,18 @@ fn compression(value: &str) -> Result<Choice> {
         _ => {
             let sentence = format!("the adb option `compress={}` is not known", value.escape_debug());
             return Err(Error::new(Kind::Invalid, sentence).next("one of auto, none, brotli, lz4, zstd"));
+        }
+    })
+}
+
+fn root(value: &str) -> Result<Root> {
+    Ok(match value {
+        "keep" => Root::Keep,
+        "yes" => Root::Yes,
+        "no" => Root::No,
+        _ => {
+            let sentence = format!("the adb option `root={}` is not known", value.escape_debug());
+            return Err(Error::new(Kind::Invalid, sentence).next("one of keep, yes, no"));
         }
     })
 }

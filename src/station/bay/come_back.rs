@@ -6,7 +6,7 @@ use protocols::time::Moment;
 
 use super::plugged::Track;
 use super::{PortBay, There};
-use crate::device::{Departure, Known, Mode, Op, Proof, Returned, Unit};
+use crate::device::{Continuity, Departure, Known, Mode, Op, Proof, Returned, Unit};
 use crate::error::{Error, Kind, Result};
 
 /// Between two tries to open a unit that is coming back: short against the second that a small unit takes to boot, and
@@ -17,6 +17,22 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 const RULES_COME: Duration = Duration::from_secs(4);
 
 impl PortBay {
+    /// Has a unit that was opened become what it was asked to be, and waits for it where it leaves for that.
+    pub(super) fn prepare(&mut self, mut returned: Returned, known: &Known, op: &mut Op<'_>) -> Result<Returned> {
+        let Some(departure) = returned.driver.prepare(op)? else { return Ok(returned) };
+        let before = returned.continuity;
+        drop(returned);
+        let mut again = self.come_back(known, &departure, op)?;
+        if again.driver.prepare(op)?.is_some() {
+            let sentence = format!("the unit left {} and came back as it was", departure.why);
+            return Err(Error::new(Kind::Refused, sentence).next("restart the unit, then run the same again"));
+        }
+        if before == Continuity::Lost {
+            again.continuity = before;
+        }
+        Ok(again)
+    }
+
     pub(super) fn come_back(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
         let until = op.clock.now() + departure.within;
         let until = op.deadline.map_or(until, |deadline| until.min(deadline));

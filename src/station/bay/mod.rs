@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::resolve::on_usb_port;
 use super::{Target, World};
 use crate::detect::Found;
-use crate::device::{Bay, BayId, Departure, Driver, Known, Mode, Op, Returned, UnitText};
+use crate::device::{Bay, BayId, Continuity, Departure, Driver, Known, Mode, Op, Proof, Returned, UnitText};
 use crate::drivers::{Options, Protocol};
 use crate::error::{Error, Kind, Result};
 use crate::link::{Address, Opened};
@@ -327,10 +327,13 @@ impl Bay for PortBay {
         self.others = self.neighbours(there.plugged.as_ref());
         self.shown = there.shows.clone().into_iter().collect();
         self.held = there.plugged;
-        Ok(driver)
+        let known = Known::of(driver.unit());
+        let opened = Returned { driver, proof: Proof::Port, continuity: Continuity::Kept };
+        Ok(self.prepare(opened, &known, op)?.driver)
     }
 
     fn wait(&mut self, known: &Known, departure: &Departure, op: &mut Op<'_>) -> Result<Returned> {
-        self.come_back(known, departure, op)
+        let returned = self.come_back(known, departure, op)?;
+        self.prepare(returned, known, op)
     }
 }

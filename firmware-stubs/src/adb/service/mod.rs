@@ -60,11 +60,7 @@ pub(super) fn open(system: &mut System, name: &[u8], features: &Features) -> Res
             Some(shell::exec(system, command)?)
         }
         "root" => Some(said(root(system))),
-        "unroot" => {
-            system.user = User::Shell;
-            system.restart(Restart::Daemon);
-            Some(said("restarting adbd as non root\n"))
-        }
+        "unroot" => Some(said(unroot(system))),
         _ => None,
     })
 }
@@ -79,6 +75,15 @@ fn root(system: &mut System) -> &'static str {
             "restarting adbd as root\n"
         }
     }
+}
+
+fn unroot(system: &mut System) -> &'static str {
+    if system.user == User::Shell {
+        return "adbd not running as root\n";
+    }
+    system.user = User::Shell;
+    system.restart(Restart::Daemon);
+    "restarting adbd as non root\n"
 }
 
 /// A word that a shell takes for one.

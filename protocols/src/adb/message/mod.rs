@@ -10,4 +10,6 @@ mod tests;
 
 pub use auth::{AuthKind, TOKEN_LEN};
 pub use banner::{Banner, Features, MAX_BANNER, SystemKind, feature};
-pub use service::{Reboot, SIDELOAD_BLOCK, Sideload, Wanted, abb_exec, exec, reboot, root, shell_v1, shell_v2, sync};
+pub use service::{
+    Reboot, SIDELOAD_BLOCK, Sideload, Wanted, abb_exec, exec, reboot, root, shell_v1, shell_v2, sync, unroot,
+};

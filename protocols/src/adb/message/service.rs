@@ -36,6 +36,12 @@ pub fn root() -> Vec<u8> {
     b"root:".to_vec()
 }
 
+/// The daemon begins anew as the shell's user.
+#[must_use]
+pub fn unroot() -> Vec<u8> {
+    b"unroot:".to_vec()
+}
+
 /// What a unit restarts into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reboot {

@@ -140,3 +140,34 @@ fn what_breaks_the_rules_is_told_and_what_is_silent_is_given_up() {
     assert!(tls.remedy().unwrap().contains("cable"));
     assert_eq!(with(Daemon::bare(), &[("buf", "1")], |_, _| ()).0.unwrap_err().kind(), Kind::Invalid);
 }
+
+#[test]
+fn a_daemon_begins_anew_as_root_where_its_build_lets_it() {
+    let asked = |said: &'static str, root: &str| {
+        let daemon = Daemon::bare().on("root:", move |_| Reply::raw(said));
+        let (departure, daemon) = with(daemon, &[("root", root)], |driver, op| driver.prepare(op));
+        (departure.unwrap(), daemon.services().iter().filter(|service| *service == "root:").count())
+    };
+    let (departure, _) = asked("restarting adbd as root\n", "yes");
+    assert_eq!(departure.unwrap().unwrap().to, [Mode::Application]);
+    assert_eq!(asked("adbd is already running as root\n", "yes").0.unwrap(), None);
+    let (kept, times) = asked("restarting adbd as root\n", "keep");
+    assert_eq!((kept.unwrap(), times), (None, 0));
+    let error = asked("adbd cannot run as root in production builds\x1b[2J\n", "yes").0.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert!(error.to_string().contains("production builds") && !error.to_string().contains('\x1b'), "{error}");
+    let none = with(Daemon::bare(), &[("root", "yes")], |driver, op| driver.prepare(op)).0.unwrap().unwrap_err();
+    assert_eq!(none.kind(), Kind::Unsupported, "a daemon without the service");
+}
+
+#[test]
+fn a_daemon_that_is_root_gives_it_up_when_it_is_asked_to() {
+    let printed = "-hardwire-\n0\n-hardwire-\n-hardwire-\n-hardwire-\n";
+    let root = || {
+        let daemon = Daemon::with_banner("device::features=shell_v2");
+        let daemon = daemon.on("shell,v2,raw:for p in", |_| Reply::shell(printed, "", 0));
+        daemon.on("unroot:", |_| Reply::raw("restarting adbd as non root\n"))
+    };
+    assert_eq!(with(root(), &[("root", "yes")], |driver, op| driver.prepare(op)).0.unwrap().unwrap(), None);
+    assert!(with(root(), &[("root", "no")], |driver, op| driver.prepare(op)).0.unwrap().unwrap().is_some());
+}

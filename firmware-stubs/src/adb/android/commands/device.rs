@@ -2,6 +2,7 @@
 
 use super::super::command::{Call, Shell};
 use super::super::{Restart, User};
+use crate::adb::options::Build;
 use protocols::adb::message::Reboot;
 
 pub(super) fn getprop(shell: &mut Shell<'_>, call: &mut Call<'_>) -> u8 {
@@ -157,5 +158,19 @@ pub(super) fn tradeinmode(shell: &mut Shell<'_>, call: &mut Call<'_>) -> u8 {
         Some("start") => {}
         _ => return call.complain("unknown command"),
     }
+    0
+}
+
+/// What is written to the system afterwards is allowed anyway.
+pub(super) fn remount(shell: &mut Shell<'_>, call: &mut Call<'_>) -> u8 {
+    if shell.system.user != User::Root {
+        call.printed.push((2, b"Not running as root. Try \"adb root\" first.\n".to_vec()));
+        return 1;
+    }
+    if shell.system.options.build == Build::User {
+        call.printed.push((2, b"Device must be userdebug build\n".to_vec()));
+        return 1;
+    }
+    call.line("Remount succeeded");
     0
 }

@@ -59,7 +59,7 @@ const COMMON: &[&str] = &[
     "xargs",
 ];
 /// What only Android has.
-const ANDROID: &[&str] = &["bugreportz", "cmd", "dpm", "dumpsys", "logcat", "pm", "settings", "tradeinmode"];
+const ANDROID: &[&str] = &["bugreportz", "cmd", "dpm", "dumpsys", "logcat", "pm", "remount", "settings", "tradeinmode"];
 
 /// Whether the unit has a command of this name.
 fn knows(shell: &Shell<'_>, name: &str) -> bool {
@@ -90,6 +90,7 @@ pub(super) fn call(shell: &mut Shell<'_>, call: &mut Call<'_>) -> Result<u8, Sto
         "dumpsys" => device::dumpsys(shell, call),
         "logcat" => device::logcat(shell, call),
         "tradeinmode" => device::tradeinmode(shell, call),
+        "remount" => device::remount(shell, call),
         "bugreportz" => device::bugreportz(shell, call),
         _ => missing(call),
     };
