@@ -157,6 +157,16 @@ struct Link {
     dtr: Option<Line>,
     /// The RTS line.
     rts: Option<Line>,
+    /// Who an Android unit's daemon runs as: it begins anew where it does not.
+    root: Option<Root>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Root {
+    Keep,
+    Yes,
+    No,
 }
 
 #[derive(JsonSchema)]
