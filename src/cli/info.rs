@@ -53,6 +53,9 @@ fn rows(address: &str, unit: &Unit) -> Vec<[String; 2]> {
         row("model", unit.model.as_ref().map_or_else(unknown, ToString::to_string)),
         row("hardware", unit.hardware.as_ref().map_or_else(unknown, ToString::to_string)),
     ];
+    if let Some(locked) = unit.locked {
+        rows.push(row("bootloader", if locked { "locked: it lets nothing be written" } else { "unlocked" }.to_owned()));
+    }
     for slot in &unit.firmware {
         let version = slot.version.as_ref().map_or_else(unknown, ToString::to_string);
         let hash = slot.hash.as_deref().unwrap_or("no hash");

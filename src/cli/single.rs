@@ -16,6 +16,7 @@ use crate::durable;
 use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
 use crate::profile::model::{Payload, Resolved};
+use crate::profile::{self, Factory, HowFactory};
 use crate::run::report::Report;
 use crate::station::{Met, Office, single};
 use crate::vault::{Backup, Object};
@@ -23,17 +24,18 @@ use crate::vault::{Backup, Object};
 /// Write a firmware image to a unit, run it, and prove that it runs
 ///
 /// Left open, the image goes to the secondary slot, is confirmed, and has to be reported as running (`booted`); a unit
-/// that takes less, such as a bootloader in recovery, gets what it takes.
+/// that takes less, such as a bootloader in recovery, gets what it takes. A factory archive of a phone is held against
+/// the unit before anything is written: then its images go to their partitions, and the system is started.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  hardwire flash -d tty:/dev/ttyACM0 app.signed.bin\n  hardwire flash -d tty:/dev/ttyACM0 app.signed.bin --activate test"
+    after_help = "Examples:\n  hardwire flash -d tty:/dev/ttyACM0 app.signed.bin\n  hardwire flash -d tty:/dev/ttyACM0 app.signed.bin --activate test\n  hardwire flash -d serial:PH-0001 oriole-factory.zip --loaders --wipe --yes"
 )]
 pub(super) struct Flash {
-    /// The image file
+    /// The image file, or a factory archive
     image: PathBuf,
     #[command(flatten)]
     device: OneDevice,
-    /// The slot, as `hardwire info` names it: secondary, 1/secondary, internal-flash/0x08004000
+    /// The slot, as `hardwire info` names it: secondary, 1/secondary, internal-flash/0x08004000; of a factory archive a or b
     #[arg(long)]
     slot: Option<String>,
     /// What is done with it there
@@ -42,7 +44,13 @@ pub(super) struct Flash {
     /// The least level it must reach
     #[arg(long, value_enum)]
     verify: Option<AtLeast>,
-    /// A downgrade is meant
+    /// Of a factory archive: write the bootloader and the radio that it brings
+    #[arg(long)]
+    loaders: bool,
+    /// Of a factory archive: erase user data when other images are written
+    #[arg(long)]
+    wipe: bool,
+    /// A downgrade or an erase is meant
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -188,8 +196,15 @@ fn one(
 
 impl Flash {
     pub(super) fn run(self, cx: &Context) -> Outcome {
-        let image = single::read(&self.image)?;
+        let image = profile::open_file(&self.image)?;
         let name = self.image.file_name().map_or_else(|| "image".into(), |name| name.to_string_lossy().into_owned());
+        if Factory::is_one(&*image.content) {
+            return self.factory(cx, &name, &image);
+        }
+        if self.loaders || self.wipe {
+            let error = Error::new(Kind::Invalid, format!("{} is no factory archive", self.image.display()));
+            return Err(error.next("leave --loaders and --wipe out: they are for those").into());
+        }
         let flash = single::Flash {
             slot: self.slot,
             activate: self.activate.map(|how| match how {
@@ -201,6 +216,30 @@ impl Flash {
         };
         let office = cx.office()?;
         one(cx, &office, &self.device, self.record, self.yes, |met| single::flash(met, &name, image.clone(), &flash))
+    }
+}
+
+impl Flash {
+    fn factory(self, cx: &Context, name: &str, image: &Payload) -> Outcome {
+        let invalid = |sentence: &str, next| Err(Error::new(Kind::Invalid, sentence.to_owned()).next(next).into());
+        if matches!(self.activate, Some(How::Test)) {
+            return invalid("a phone cannot run its images on trial", "use --activate confirm or none");
+        }
+        if self.slot.as_ref().is_some_and(|slot| slot != "a" && slot != "b") {
+            return invalid(
+                "a factory archive is written to slot a or b",
+                "name one of them, or none for the one that runs",
+            );
+        }
+        let factory = Factory::open(&image.content)
+            .map_err(|error| error.while_doing(format!("reading the factory archive {}", self.image.display())))?;
+        let start = !matches!(self.activate, Some(How::None));
+        let how = HowFactory { slot: self.slot, start, wipe: self.wipe, loaders: self.loaders };
+        let verify = self.verify.map(AtLeast::level);
+        let office = cx.office()?;
+        one(cx, &office, &self.device, self.record, self.yes, |met| {
+            single::factory(met, name, image, &factory, &how, verify)
+        })
     }
 }
 

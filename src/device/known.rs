@@ -90,6 +90,7 @@ mod tests {
             hwid: hwid.map(str::to_owned),
             model: None,
             hardware: None,
+            locked: None,
             firmware: Vec::new(),
             offers: Vec::new(),
             ahead: std::collections::BTreeMap::new(),

@@ -21,6 +21,8 @@ pub struct Unit {
     pub model: Option<UnitText>,
     /// Its hardware revision.
     pub hardware: Option<UnitText>,
+    /// Whether its bootloader is locked, where it says: a locked one lets nothing be written.
+    pub locked: Option<bool>,
     /// The images it holds, where it says.
     pub firmware: Vec<SlotState>,
     /// What it can do in this mode, as asked, not as assumed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 mod adb;
 mod dfu;
 mod fastboot;
+mod partition;
 mod patience;
 mod smp;
 

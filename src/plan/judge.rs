@@ -202,6 +202,7 @@ fn out_of_reach(step: &Step, reachable: &[Level]) -> Error {
 }
 
 /// The mode that the unit will be in when a step's turn comes.
+#[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     modes: &'a [ModeSpec],
     now: Mode,

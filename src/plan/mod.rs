@@ -4,6 +4,8 @@ mod judge;
 
 pub use judge::{Venue, level, look, venue};
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::device::{Driver, Level, ModeSpec};
@@ -46,11 +48,23 @@ pub struct Planned {
     pub bytes: u64,
     /// The level that it would reach by itself; `null` for what has none.
     pub level: Option<Level>,
+    /// The images that it is about, by slot and SHA-256 of their files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<PlannedImage>,
     /// What it destroys, in sentences.
     pub destroys: Vec<String>,
     /// What was seen.
     #[serde(skip)]
     pub observed: Option<Observed>,
+}
+
+/// An image and where it goes.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedImage {
+    /// The slot or partition.
+    pub slot: String,
+    /// SHA-256 of its file, lower-case hex.
+    pub sha256: String,
 }
 
 /// What was done in earlier runs.
@@ -83,20 +97,57 @@ pub fn make(
         levels.push(level?);
     }
     let mut way = judge::Way::from(driver.unit(), modes);
-    let mut steps = Vec::new();
-    for (step, level) in resolved.steps.iter().zip(levels) {
+    let mut plan = |step: &Step, level, way: &mut judge::Way<'_>| {
         bench.op.check()?;
         let kind = steps::kind(&step.body);
-        let planned = one(step, level, driver, &mut way, resolved, history, bench)
-            .map_err(|error| error.while_doing(format!("step {}, {}", step.name, kind.describe())))?;
-        match planned.action {
+        one(step, level, driver, way, resolved, history, bench)
+            .map_err(|error| error.while_doing(format!("step {}, {}", step.name, kind.describe())))
+    };
+    let start = way;
+    let mut planned: BTreeMap<usize, Planned> = BTreeMap::new();
+    let all = || resolved.steps.iter().zip(&levels).enumerate();
+    for (index, (step, level)) in all().filter(|(_, (step, _))| step.needed_by.is_empty()) {
+        let one = plan(step, *level, &mut way)?;
+        match one.action {
             Action::Write | Action::Later => way.follow(step),
             Action::Already => way.settle(step),
             _ => {}
         }
-        steps.push(planned);
+        planned.insert(index, one);
     }
+    // Whether these have anything to do the others had to show first.
+    for (index, (step, level)) in all().filter(|(_, (step, _))| !step.needed_by.is_empty()) {
+        let is_needed = planned
+            .values()
+            .any(|other| step.needed_by.contains(&other.name) && matches!(other.action, Action::Write | Action::Later));
+        let one = match is_needed {
+            true => plan(step, *level, &mut start.clone())?,
+            false => skip(step, *level, "nothing is written that needs it"),
+        };
+        planned.insert(index, one);
+    }
+    let steps = planned.into_values().collect();
     Ok(Plan { profile: resolved.profile.clone(), variant: resolved.variant.clone(), steps })
+}
+
+fn skip(step: &Step, level: Option<Level>, why: &str) -> Planned {
+    blank(step, level, Action::Skip, why.to_owned(), 0)
+}
+
+/// A step of which nothing was seen.
+fn blank(step: &Step, level: Option<Level>, action: Action, why: String, bytes: u64) -> Planned {
+    let images = steps::kind(&step.body).images().into_iter();
+    Planned {
+        name: step.name.clone(),
+        kind: step.body.kind(),
+        action,
+        why,
+        bytes,
+        level,
+        images: images.map(|(slot, sha256)| PlannedImage { slot, sha256 }).collect(),
+        destroys: Vec::new(),
+        observed: None,
+    }
 }
 
 fn one(
@@ -109,16 +160,7 @@ fn one(
     bench: &mut Bench<'_, '_>,
 ) -> Result<Planned> {
     let kind = steps::kind(&step.body);
-    let planned = |action, why: String, bytes| Planned {
-        name: step.name.clone(),
-        kind: step.body.kind(),
-        action,
-        why,
-        bytes,
-        level,
-        destroys: Vec::new(),
-        observed: None,
-    };
+    let planned = |action, why: String, bytes| blank(step, level, action, why, bytes);
     if let Some(why) = &step.skip {
         return Ok(planned(Action::Skip, why.clone(), 0));
     }
@@ -145,6 +187,9 @@ fn one(
     }
     if !here {
         way.promises(kind.needs())?;
+        return Ok(planned(Action::Later, way.why(), kind.bytes()));
+    }
+    if kind.needs().is_none() && !in_place {
         return Ok(planned(Action::Later, way.why(), kind.bytes()));
     }
     let seen_at = look(step, driver.unit(), level);

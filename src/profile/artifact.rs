@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::Digest as _;
 
 use super::document::{ArtifactKind, ArtifactSpec};
+use super::factory::Factory;
+use super::model::Payload;
 use super::tree::Tree;
 use crate::device::Content;
 use crate::digest::{Algorithm, Digest};
@@ -27,6 +29,8 @@ pub struct Artifact {
     pub sha256: Digest,
     /// What is in it, when it is a tree.
     pub tree: Option<Arc<Tree>>,
+    /// What is in it, when a step takes it for a factory archive.
+    pub factory: Option<Arc<Factory>>,
 }
 
 impl Artifact {
@@ -39,7 +43,7 @@ impl Artifact {
             let tree = Tree::read(name, spec)?;
             let list = tree.list().into_bytes();
             let sha256 = Digest::sha256(&list);
-            return Ok(Artifact { content: Arc::new(list), sha256, tree: Some(Arc::new(tree)) });
+            return Ok(Artifact { content: Arc::new(list), sha256, tree: Some(Arc::new(tree)), factory: None });
         }
         let what = format!("artifact `{name}`, file {}", spec.path.display());
         let cannot = |e: io::Error| {
@@ -92,7 +96,7 @@ fn in_memory(file: File, len: u64) -> io::Result<Artifact> {
         return Err(io::Error::other("it changed while it was read"));
     }
     let sha256 = Digest::sha256(&bytes);
-    Ok(Artifact { content: Arc::new(bytes), sha256, tree: None })
+    Ok(Artifact { content: Arc::new(bytes), sha256, tree: None, factory: None })
 }
 
 fn on_disk(mut file: File, len: u64) -> io::Result<Artifact> {
@@ -111,7 +115,28 @@ fn on_disk(mut file: File, len: u64) -> io::Result<Artifact> {
         return Err(io::Error::other("it changed while it was read"));
     }
     let sha256 = Digest::from_bytes(Algorithm::Sha256, hasher.finalize().to_vec());
-    Ok(Artifact { content: Arc::new(OnDisk { file: Mutex::new(file), len }), sha256, tree: None })
+    Ok(Artifact { content: Arc::new(OnDisk { file: Mutex::new(file), len }), sha256, tree: None, factory: None })
+}
+
+/// A file that a person names, read where it lies when it is long.
+///
+/// # Errors
+/// `invalid`: no such file, not a file, too long, changing while it is read.
+pub fn open_file(path: &Path) -> Result<Payload> {
+    let cannot = |cause| unreadable(path, cause);
+    let file = File::open(path).map_err(cannot)?;
+    let meta = file.metadata().map_err(cannot)?;
+    if !meta.is_file() || meta.len() > MAX_BYTES {
+        return Err(Error::new(Kind::Invalid, format!("{} is no file, or too long for one", path.display())));
+    }
+    let read = if meta.len() <= IN_MEMORY { in_memory(file, meta.len()) } else { on_disk(file, meta.len()) };
+    let Artifact { content, sha256, .. } = read.map_err(cannot)?;
+    Ok(Payload { content, sha256, secret: false })
+}
+
+/// A file that lies on the disk, by what is known of it.
+pub(super) fn lying(file: File, len: u64) -> Arc<dyn Content> {
+    Arc::new(OnDisk { file: Mutex::new(file), len })
 }
 
 /// A long file. Should it change after it was hashed, what arrives at the unit will not match the digest.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::factory::HowFactory;
 use super::facts::Match;
 use super::model::{Answer, Attach, Identity, Limit, Once, Place};
 use super::node::Node;
@@ -223,6 +224,8 @@ pub struct StepSpec {
 pub enum BodySpec {
     /// `firmware`
     Firmware { artifact: String, slot: Option<String>, activate: Activate },
+    /// `firmware` with `layout: factory`
+    Factory { artifact: String, how: HowFactory },
     /// `settings`
     Settings { set: Vec<(String, Typed)>, delete: Vec<String> },
     /// `files`

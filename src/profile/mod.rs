@@ -8,6 +8,7 @@ mod artifact;
 mod document;
 mod draft;
 pub(crate) mod edit;
+mod factory;
 mod facts;
 mod given;
 mod inputs;
@@ -29,8 +30,10 @@ mod tests;
 mod tree;
 mod value;
 
+pub use artifact::open_file;
 pub use document::{From, Input, LinkOptions, Profile};
 pub use draft::draft;
+pub use factory::{Factory, HowFactory};
 pub use facts::{Facts, Fit, Match};
 pub use given::{Given, UnitNames};
 pub use inputs::{InputValue, Inputs, Prompt, Sources};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocols::android::archive::Requirement;
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Activate, Content, InstallOptions, Level, Marks, Mode, Proof};
@@ -77,6 +78,8 @@ pub struct Step {
     pub verify: Level,
     /// The later step that proves it.
     pub proved_by: Option<String>,
+    /// Later steps of which one must have something to write for this one to be done; it is done when there are none.
+    pub needed_by: Vec<String>,
     /// The mode or driver it needs.
     pub place: Option<Place>,
     /// How often it is tried again after a failure.
@@ -101,6 +104,7 @@ impl Step {
             skip: None,
             verify,
             proved_by: None,
+            needed_by: Vec::new(),
             place: None,
             retries: 0,
             timeout: None,
@@ -138,6 +142,12 @@ pub enum Once {
 pub enum Body {
     /// A firmware image in a slot, running when it is activated.
     Firmware(FirmwareStep),
+    /// Images of a factory archive.
+    Images(ImagesStep),
+    /// What a factory archive wipes.
+    Wipe(WipeStep),
+    /// The system runs.
+    Start(StartStep),
     /// Settings that have these values, or are gone.
     Settings(SettingsStep),
     /// Files that have this content.
@@ -163,16 +173,16 @@ impl Body {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Body::Firmware(_) => "firmware",
+            Body::Firmware(_) | Body::Images(_) => "firmware",
             Body::Settings(_) => "settings",
             Body::Files(_) => "files",
             Body::Apps(_) => "apps",
             Body::Ask(_) => "ask",
             Body::Diagnose(_) => "diagnose",
             Body::Backup(_) => "backup",
-            Body::Reboot(_) => "reboot",
+            Body::Reboot(_) | Body::Start(_) => "reboot",
             Body::Console(_) => "console",
-            Body::Erase(_) => "erase",
+            Body::Erase(_) | Body::Wipe(_) => "erase",
         }
     }
 }
@@ -217,6 +227,67 @@ pub struct FirmwareStep {
     pub slot: Option<String>,
     /// What is done with it.
     pub activate: Activate,
+}
+
+/// Images that a factory archive brings for one mode, written together.
+#[derive(Debug, Clone)]
+pub struct ImagesStep {
+    /// The archive's name in the profile.
+    pub artifact: String,
+    /// The images, in order.
+    pub images: Vec<SlotImage>,
+    /// The table of logical partitions, told first. What they held is gone then, so all of them are written.
+    pub table: Option<Payload>,
+    /// What the unit must be.
+    pub demands: Arc<Vec<Requirement>>,
+    /// What it must be when these images are written: what earlier steps of the archive change.
+    pub then_demands: Arc<Vec<Requirement>>,
+    /// Whether what the unit holds is looked at, where it shows.
+    pub looked: bool,
+    /// Whether the unit restarts into its bootloader afterwards: these images are that.
+    pub restart: bool,
+}
+
+impl ImagesStep {
+    /// No images.
+    #[must_use]
+    pub fn none(artifact: &str) -> ImagesStep {
+        ImagesStep {
+            artifact: artifact.to_owned(),
+            images: Vec::new(),
+            table: None,
+            demands: Arc::default(),
+            then_demands: Arc::default(),
+            looked: false,
+            restart: false,
+        }
+    }
+}
+
+/// An image and where it goes.
+#[derive(Debug, Clone)]
+pub struct SlotImage {
+    /// The partition, with the slot that is meant before it where it is not the one that runs: `boot`, `a/boot`,
+    /// `other/system`.
+    pub slot: String,
+    /// The image.
+    pub image: Payload,
+}
+
+/// A partition that is emptied when a factory archive is written, where the unit has it.
+#[derive(Debug, Clone)]
+pub struct WipeStep {
+    /// The partition.
+    pub partition: String,
+    /// What the unit must be.
+    pub demands: Arc<Vec<Requirement>>,
+}
+
+/// The system runs: the unit is restarted into it unless it does.
+#[derive(Debug, Clone)]
+pub struct StartStep {
+    /// The slot that it is to run from, `a` or `b`.
+    pub slot: Option<String>,
 }
 
 /// `settings`.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
 use super::artifact::Artifact;
-use super::document::{From, Profile};
+use super::document::{BodySpec, From, Profile, StepSpec};
+use super::factory::Factory;
 use super::facts::{Facts, Fit};
 use super::model::ProfileRef;
 use super::node::{Node, Value};
@@ -31,7 +33,16 @@ impl Profile {
         let open = |name: &str, spec: &super::document::ArtifactSpec| -> Result<Artifact> {
             let artifact = Artifact::open(name, spec)?;
             artifact.check(name, spec, Path::new(&spec.at.source.shown))?;
-            Ok(artifact)
+            let is_factory =
+                |step: &StepSpec| matches!(&step.body, BodySpec::Factory { artifact, .. } if artifact == name);
+            let factory = match self.steps.iter().any(is_factory) {
+                true => Some(Factory::open(&artifact.content).map_err(|error| {
+                    let sentence = format!("artifact `{name}` ({}) is no factory archive", spec.file.escape_debug());
+                    spec.at.error(sentence).because(error).next("name an archive as it is offered for download")
+                })?),
+                false => None,
+            };
+            Ok(Artifact { factory: factory.map(Arc::new), ..artifact })
         };
         let mut artifacts = BTreeMap::new();
         for (name, spec) in &self.artifacts {

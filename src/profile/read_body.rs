@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::document::{ArtifactKind, ArtifactSpec, BodySpec, FileSpec, Named};
+use super::factory::HowFactory;
 use super::model::{Answer, Attach, Limit};
 use super::node::{Fields, Node, Value, listed, suggestion};
 use super::read::MODES;
@@ -28,8 +29,6 @@ pub(super) fn read_body(
     scope: &Scope,
     artifacts: &Artifacts,
 ) -> Result<(BodySpec, Option<Duration>)> {
-    const ACTIVATE: [(&str, Activate); 3] =
-        [("none", Activate::None), ("test", Activate::Test), ("confirm", Activate::Confirm)];
     const ANSWER: [(&str, Answer); 3] =
         [("pass-fail", Answer::PassFail), ("done", Answer::Done), ("text", Answer::Text)];
     let nothing = Node { at: node.at.clone(), value: Value::Map(Vec::new()) };
@@ -44,15 +43,7 @@ pub(super) fn read_body(
         Ok(())
     };
     let body = match kind {
-        "firmware" => BodySpec::Firmware {
-            artifact: artifact(fields.need("artifact")?, artifacts)?,
-            slot: slot(fields.get("slot"))?,
-            activate: fields
-                .get("activate")
-                .map(|n| n.choice("`activate`", &ACTIVATE))
-                .transpose()?
-                .unwrap_or(Activate::Confirm),
-        },
+        "firmware" => read_firmware(&fields, artifacts)?,
         "settings" => {
             need_some(["set", "delete"])?;
             read_settings(&fields, scope)?
@@ -89,6 +80,39 @@ pub(super) fn read_body(
         _ => BodySpec::Erase { slot: slot(Some(fields.need("slot")?))?.unwrap_or_default() },
     };
     Ok((body, timeout))
+}
+
+/// One image, or all that a factory archive brings.
+fn read_firmware(fields: &Fields<'_>, artifacts: &Artifacts) -> Result<BodySpec> {
+    const ACTIVATE: [(&str, Activate); 3] =
+        [("none", Activate::None), ("test", Activate::Test), ("confirm", Activate::Confirm)];
+    const LAYOUT: [(&str, bool); 2] = [("image", false), ("factory", true)];
+    const SLOTS: [(&str, &str); 2] = [("a", "a"), ("b", "b")];
+    let artifact = artifact(fields.need("artifact")?, artifacts)?;
+    let activate = fields.get("activate").map(|n| n.choice("`activate`", &ACTIVATE)).transpose()?;
+    let activate = activate.unwrap_or(Activate::Confirm);
+    let is_factory = fields.get("layout").map(|n| n.choice("`layout`", &LAYOUT)).transpose()?.unwrap_or(false);
+    let flag = |key: &str| fields.get(key).map(|n| n.bool(&format!("`{key}`"))).transpose();
+    let (wipe, loaders) = (flag("wipe")?, flag("loaders")?);
+    if !is_factory {
+        for key in ["wipe", "loaders"] {
+            if let Some(node) = fields.get(key) {
+                return Err(node.at.error(format_args!("`{key}` is for a factory archive: say `layout: factory`")));
+            }
+        }
+        return Ok(BodySpec::Firmware { artifact, slot: slot(fields.get("slot"))?, activate });
+    }
+    if let (Activate::Test, Some(node)) = (activate, fields.get("activate")) {
+        return Err(node.at.error("a phone cannot run its images on trial; say `confirm`, or `none`"));
+    }
+    let slot = fields.get("slot").map(|n| n.choice("`slot` of a factory archive", &SLOTS)).transpose()?;
+    let how = HowFactory {
+        slot: slot.map(str::to_owned),
+        start: activate == Activate::Confirm,
+        wipe: wipe.unwrap_or(false),
+        loaders: loaders.unwrap_or(false),
+    };
+    Ok(BodySpec::Factory { artifact, how })
 }
 
 /// A text that people read and records keep: it holds no secret.

@@ -16,7 +16,7 @@ pub const COMMON: [&str; 10] =
     ["name", "when", "verify", "proved_by", "in", "retries", "timeout", "always", "once", "on_fail"];
 /// The step kinds and the keys of each.
 pub const KINDS: [(&str, &[&str]); 10] = [
-    ("firmware", &["artifact", "slot", "activate"]),
+    ("firmware", &["artifact", "slot", "activate", "layout", "wipe", "loaders"]),
     ("settings", &["set", "delete"]),
     ("files", &["put"]),
     ("apps", &["install", "remove", "downgrade", "grant"]),
@@ -82,6 +82,11 @@ fn read_step(node: &Node, number: usize, scope: &Scope, artifacts: &Artifacts) -
         return Err(other.at.error(format_args!("{what} is both `{kind}` and `{second}`; make two steps of it")));
     }
     let (body, own_timeout) = read_body(kind, keys, body, scope, artifacts)?;
+    if let (BodySpec::Factory { .. }, Some(place)) = (&body, fields.get("in")) {
+        return Err(place
+            .at
+            .error("a factory archive says itself in which mode each image is written; leave `in` out"));
+    }
     let text = |key: &str| fields.get(key).map(|n| step_text(n, key)).transpose();
     let timeout = fields.get("timeout").map(|n| duration(n, "`timeout`")).transpose()?;
     if let (Some(_), Some(_), Some(node)) = (timeout, own_timeout, fields.get("timeout")) {

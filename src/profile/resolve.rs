@@ -7,8 +7,8 @@ use super::document::{BodySpec, FileSpec, Named, StepSpec, Variant};
 use super::facts::{Facts, Fit};
 use super::inputs::Inputs;
 use super::model::{
-    AppsStep, AskStep, BackupStep, Body, ConsoleStep, DiagnoseStep, EraseStep, FilesStep, FirmwareStep, KeptSlot,
-    Payload, PutTree, RebootStep, Resolved, SettingsStep, Step,
+    AppsStep, AskStep, BackupStep, Body, ConsoleStep, DiagnoseStep, EraseStep, FilesStep, FirmwareStep, ImagesStep,
+    KeptSlot, Payload, PutTree, RebootStep, Resolved, SettingsStep, Step,
 };
 use super::prepare::Prepared;
 use super::read_step::secrets;
@@ -27,11 +27,14 @@ impl Prepared {
     pub fn resolve(&self, facts: &Facts, inputs: &Inputs) -> Result<Resolved> {
         let variant = self.variant(facts)?.map(|variant| variant.name.as_str());
         let context = Context::new(facts, inputs);
-        let mut steps = Vec::new();
+        let (mut steps, mut specs) = (Vec::new(), Vec::new());
         for spec in &self.profile().steps {
-            steps.push(self.step(spec, variant, &context)?);
+            let expanded = self.steps(spec, variant, &context)?;
+            specs.extend(expanded.iter().map(|_| spec));
+            steps.extend(expanded);
         }
-        check_conflicts(&steps, &self.profile().steps)?;
+        follow_proofs(&mut steps, &specs);
+        check_conflicts(&steps, &specs)?;
         fill_backups(&mut steps, &self.profile().steps);
         Ok(Resolved {
             profile: self.reference().clone(),
@@ -74,6 +77,20 @@ impl Prepared {
         Ok(fitting)
     }
 
+    /// The steps that one makes: several, of a factory archive.
+    fn steps(&self, spec: &StepSpec, variant: Option<&str>, context: &Context) -> Result<Vec<Step>> {
+        let step = self.step(spec, variant, context)?;
+        let BodySpec::Factory { artifact, how } = &spec.body else { return Ok(vec![step]) };
+        if step.skip.is_some() {
+            return Ok(vec![step]);
+        }
+        let factory = self.artifact(artifact, variant).and_then(|artifact| artifact.factory.clone());
+        let factory = factory.ok_or_else(|| self.lacks(artifact))?;
+        factory.steps(artifact, how, &step).map_err(|error| {
+            spec.at.error(format_args!("the factory archive `{artifact}` cannot be written so")).because(error)
+        })
+    }
+
     fn step(&self, spec: &StepSpec, variant: Option<&str>, context: &Context) -> Result<Step> {
         let skip = match &spec.when {
             Some(when) if !when.holds(context)? => Some(format!("`when: {}` does not hold", when.expression())),
@@ -93,6 +110,7 @@ impl Prepared {
             skip,
             verify: spec.verify.unwrap_or(self.profile().verify),
             proved_by: spec.proved_by.clone(),
+            needed_by: Vec::new(),
             place: spec.place.clone(),
             retries: spec.retries,
             timeout: spec.timeout,
@@ -124,6 +142,8 @@ impl Prepared {
                 slot: slot.clone(),
                 activate: *activate,
             }),
+            // What a factory archive is made of takes its place.
+            BodySpec::Factory { .. } => blank(spec),
             BodySpec::Settings { set, delete } => {
                 let render = |(key, value): &(String, super::value::Typed)| {
                     Ok((key.clone(), Payload::new(value.render(context)?, value.is_secret())))
@@ -197,6 +217,20 @@ impl Prepared {
     }
 }
 
+/// What a factory archive proves is proven once the last of its steps is done.
+fn follow_proofs(steps: &mut [Step], specs: &[&StepSpec]) {
+    let named: Vec<(String, String)> =
+        steps.iter().zip(specs).map(|(step, spec)| (spec.name.clone(), step.name.clone())).collect();
+    for (step, spec) in steps.iter_mut().zip(specs) {
+        let Some(prover) = step.proved_by.as_mut().filter(|prover| spec.proved_by.as_ref() == Some(prover)) else {
+            continue;
+        };
+        if let Some((_, last)) = named.iter().rfind(|(spec, _)| spec == prover) {
+            prover.clone_from(last);
+        }
+    }
+}
+
 /// A body that asks for nothing, for a step that is skipped.
 fn blank(spec: &BodySpec) -> Body {
     match spec {
@@ -206,6 +240,7 @@ fn blank(spec: &BodySpec) -> Body {
             slot: slot.clone(),
             activate: *activate,
         }),
+        BodySpec::Factory { artifact, .. } => Body::Images(ImagesStep::none(artifact)),
         BodySpec::Settings { .. } => Body::Settings(SettingsStep { set: Vec::new(), delete: Vec::new() }),
         BodySpec::Files { .. } => Body::Files(FilesStep::of(Vec::new())),
         BodySpec::Apps { options, .. } => {
@@ -230,7 +265,7 @@ fn blank(spec: &BodySpec) -> Body {
 
 /// Two steps that want different things of one file or setting would undo each other in every run: nothing would ever be
 /// `already` so. A teardown (`always`) may well undo what an earlier step set up.
-fn check_conflicts(steps: &[Step], specs: &[StepSpec]) -> Result<()> {
+fn check_conflicts(steps: &[Step], specs: &[&StepSpec]) -> Result<()> {
     let mut wanted: BTreeMap<(&str, String), (&str, Option<&Digest>)> = BTreeMap::new();
     for (step, spec) in steps.iter().zip(specs).filter(|(step, _)| step.skip.is_none() && !step.always) {
         let wants: Vec<(&str, String, Option<&Digest>)> = match &step.body {
@@ -268,6 +303,9 @@ fn fill_backups(steps: &mut [Step], specs: &[StepSpec]) {
             Body::Files(body) => files.extend(body.paths()),
             Body::Settings(body) => settings.extend(body.set.iter().map(|(key, _)| key.clone())),
             Body::Firmware(body) => firmware.push(KeptSlot::Written(body.slot.clone())),
+            Body::Images(body) => {
+                firmware.extend(body.images.iter().map(|image| KeptSlot::Written(Some(image.slot.clone()))));
+            }
             _ => {}
         }
     }

@@ -310,6 +310,21 @@ struct Firmware {
     slot: Option<String>,
     /// What is done with it (default: confirm).
     activate: Option<Activate>,
+    /// What the artifact is: an image, or a factory archive of a phone with an image for each partition (default: image).
+    layout: Option<Layout>,
+    /// Of a factory archive: user data are erased when other images are written (default: false).
+    wipe: Option<bool>,
+    /// Of a factory archive: the bootloader and the radio that it brings are written too, which nothing but the unit's
+    /// word shows (default: false).
+    loaders: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the schema is made of it")]
+enum Layout {
+    Image,
+    Factory,
 }
 
 #[derive(JsonSchema)]

@@ -136,7 +136,7 @@ impl Run<'_> {
             gathered.items = std::mem::take(&mut gathered.effect.items);
             return acted;
         }
-        let Some(level) = level else { return acted };
+        let level = level.unwrap_or(Level::Link);
         if acted.is_ok() && venue.look != venue.act && venue.look != self.unit.mode {
             // What was written here shows there.
             self.restart(venue.look, step.timeout, cancel)?;

@@ -210,6 +210,7 @@ pub(super) fn unit(serial: &str) -> Unit {
         hwid: None,
         model: None,
         hardware: None,
+        locked: None,
         firmware: Vec::new(),
         offers: Vec::new(),
         ahead: BTreeMap::new(),

@@ -9,9 +9,10 @@ use crate::device::{Activate, Capability, InstallOptions, Level, Mode, Tells};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{
-    AppsStep, BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, KeptSlot, Payload, RebootStep, Resolved,
-    SettingsStep, Step,
+    AppsStep, BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, ImagesStep, KeptSlot, Payload, RebootStep,
+    Resolved, SettingsStep, Step,
 };
+use crate::profile::{Factory, HowFactory};
 use crate::steps;
 
 /// The largest file that is taken for a unit on a wire.
@@ -75,6 +76,25 @@ pub fn flash(met: &mut Met, name: &str, image: Payload, flash: &Flash) -> Result
     let body = Body::Firmware(FirmwareStep { artifact: name.to_owned(), image, slot, activate });
     let verify = flash.verify.unwrap_or_else(|| strongest(&body, &levels));
     Ok(Resolved::single("flash", &what, vec![Step::plain("flash", body, verify)]))
+}
+
+/// A factory archive onto this unit. What is left open is proven in Android where this unit shows that it can be.
+///
+/// # Errors
+/// `unsupported` when the unit takes no firmware in this mode; `invalid` when the archive cannot be written so.
+pub fn factory(
+    met: &Met,
+    name: &str,
+    archive: &Payload,
+    factory: &Factory,
+    how: &HowFactory,
+    verify: Option<Level>,
+) -> Result<Resolved> {
+    let shown = firmware_levels(met)?.contains(&Level::Digest) && how.start;
+    let verify = verify.unwrap_or(if shown { Level::Digest } else { Level::Link });
+    let step = Step::plain("flash", Body::Images(ImagesStep::none(name)), verify);
+    let what = format!("flash {} {how:?}", archive.sha256);
+    Ok(Resolved::single("flash", &what, factory.steps(name, how, &step)?))
 }
 
 /// The levels at which the unit takes firmware here, or in a mode that it can be told into.
@@ -174,6 +194,9 @@ impl Named {
                 }
                 Body::Settings(SettingsStep { set, .. }) => named.add(set, |named| &mut named.settings),
                 Body::Firmware(step) => named.firmware.push(KeptSlot::Written(step.slot.clone())),
+                Body::Images(step) => {
+                    named.firmware.extend(step.images.iter().map(|image| KeptSlot::Written(Some(image.slot.clone()))));
+                }
                 Body::Backup(backup) => {
                     named.files.extend(backup.files.clone());
                     named.apps.extend(backup.apps.clone());

@@ -28,6 +28,7 @@ impl StepKind for EraseStep {
 
     fn check(&self, driver: &mut dyn Driver) -> Result<()> {
         let firmware = driver.firmware().ok_or_else(|| lacking(Capability::Firmware))?;
+        firmware.allows()?;
         if firmware.erases(&self.slot) {
             return Ok(());
         }

@@ -9,6 +9,7 @@ mod console;
 mod diagnose;
 mod erase;
 pub mod evidence;
+mod factory;
 mod files;
 mod firmware;
 pub mod person;
@@ -195,6 +196,11 @@ pub trait StepKind {
         self.reaches(levels)
     }
 
+    /// The images that it writes, by slot and SHA-256 of their files.
+    fn images(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Whether the unit restarts into its application when this step writes.
     fn restarts(&self) -> Option<Mode> {
         None
@@ -278,6 +284,9 @@ impl fmt::Display for Action {
 pub fn kind(body: &Body) -> &dyn StepKind {
     match body {
         Body::Firmware(step) => step,
+        Body::Images(step) => step,
+        Body::Wipe(step) => step,
+        Body::Start(step) => step,
         Body::Settings(step) => step,
         Body::Files(step) => step,
         Body::Apps(step) => step,

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::support::Bench;
 
 /// A stand-in phone in its bootloader; it ends with the test.
-struct Loader {
+pub struct Loader {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Loader {
-    fn start(bench: &Bench, options: &[&str]) -> Loader {
+    pub fn start(bench: &Bench, options: &[&str]) -> Loader {
         let state = bench.path("fastboot.state");
         let args = ["stub", "fastboot", "--json", "--tcp", "127.0.0.1:0", "--state", state.to_str().unwrap()];
         let mut child = bench

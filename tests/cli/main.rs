@@ -1,12 +1,15 @@
 //! The command line as its users meet it: a cleared environment, stdout, stderr and exit code.
 #![allow(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
 
+#[path = "../archives/mod.rs"]
+mod archives;
 mod support;
 
 mod batch;
 mod bay;
 mod demo;
 mod detect;
+mod factory;
 mod fastboot;
 mod faults;
 mod help;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Content, Departure, Level, Op, UnitText};
 use super::Written;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// One firmware slot as the unit reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -124,6 +124,35 @@ pub trait Firmware {
     /// # Errors
     /// Link errors; `refused`.
     fn slots(&mut self, op: &mut Op<'_>) -> Result<Vec<SlotState>>;
+
+    /// Refuses when the unit, as it is now, lets nothing be written or erased: its bootloader is locked.
+    ///
+    /// # Errors
+    /// `unsupported`.
+    fn allows(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Which set of slots runs, or is started next, where there are several: `a`, `b`.
+    fn selected(&self) -> Option<String> {
+        None
+    }
+
+    /// Makes a set of slots the one that is started next.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; `unsupported` where there are none, or it is for another mode to do.
+    fn select(&mut self, slot: &str, _op: &mut Op<'_>) -> Result<()> {
+        Err(Error::new(Kind::Unsupported, format!("in this mode slot {slot} cannot be made the one that starts")))
+    }
+
+    /// Tells the unit the table of its logical partitions; the payload bytes that were put on the link.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; `unsupported` in a mode without logical partitions.
+    fn retable(&mut self, _table: &dyn Content, _op: &mut Op<'_>) -> Result<u64> {
+        Err(Error::new(Kind::Unsupported, "in this mode the unit has no table of logical partitions"))
+    }
 
     /// The slots that can be written in this mode.
     fn writable(&self) -> Vec<String>;

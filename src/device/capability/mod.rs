@@ -8,6 +8,7 @@ mod tree;
 
 use std::fmt;
 
+use protocols::android::archive::Requirement;
 use serde::{Deserialize, Serialize};
 
 pub use apps::{AppEntry, AppFile, AppIdentity, Apps, InstallOptions, Installed, InstalledFile};
@@ -77,6 +78,14 @@ pub trait Driver: Send {
     /// # Errors
     /// `invalid`.
     fn foresee(&self, _image: &dyn Content) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses what a factory archive demands of its unit and this one, as far as it shows in this mode, is not.
+    ///
+    /// # Errors
+    /// `invalid`, naming what is demanded and what the unit says; `unsupported` when its bootloader is locked.
+    fn suits(&self, _demands: &[Requirement]) -> Result<()> {
         Ok(())
     }
 

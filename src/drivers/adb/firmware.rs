@@ -8,10 +8,11 @@ use protocols::android::source::FileError;
 use protocols::android::sparse::{Holes, Image, is_sparse};
 use sha2::{Digest as _, Sha256};
 
+use super::super::partition::candidates;
 use super::AdbDriver;
 use super::shell::{SLOW, unreadable};
 use super::sideload::PACKAGE;
-use super::survey::{PARTITIONS, Survey};
+use super::survey::{LOGICAL, PARTITIONS, Survey};
 use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload, Written};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -118,6 +119,10 @@ impl Firmware for AdbDriver {
         Ok(self.unit.firmware.clone())
     }
 
+    fn selected(&self) -> Option<String> {
+        self.slot().map(str::to_owned)
+    }
+
     fn writable(&self) -> Vec<String> {
         self.usual().into_iter().collect()
     }
@@ -194,9 +199,10 @@ impl AdbDriver {
     /// What verified boot has started, beside what this image would make it report; `None` where it does not show.
     fn started(&self, slot: &str, content: &dyn Content) -> Result<Option<Held>> {
         let Some(reported) = self.survey.property("ro.boot.vbmeta.digest") else { return Ok(None) };
-        let suffix = self.survey.property("ro.boot.slot_suffix").unwrap_or_default();
+        let started =
+            self.slot().map_or_else(Vec::new, |slot| vec![format!("vbmeta_{slot}"), format!("{slot}/vbmeta")]);
         // What the other slot holds has not been started.
-        if slot != "vbmeta" && slot != format!("vbmeta{suffix}") {
+        if slot != "vbmeta" && !started.iter().any(|name| name == slot) {
             return Ok(None);
         }
         let vbmeta = match Vbmeta::read(content) {
@@ -212,12 +218,19 @@ impl AdbDriver {
         Ok(Some(Held { expected: Digest::from_bytes(Algorithm::Sha256, expected), observed, level: Level::Booted }))
     }
 
+    /// The slot that runs.
+    fn slot(&self) -> Option<&str> {
+        self.survey.property("ro.boot.slot_suffix").map(|suffix| suffix.trim_start_matches('_'))
+    }
+
     /// Where a partition is: `boot` is the one of the slot that runs.
     fn partition(&self, slot: &str) -> Result<String> {
-        let suffix = self.survey.property("ro.boot.slot_suffix").unwrap_or_default();
-        let names = [slot.to_owned(), format!("{slot}{suffix}")];
-        let found = names.iter().find(|name| self.survey.partitions.contains(name));
-        found.map(|name| format!("{PARTITIONS}/{name}")).ok_or_else(|| {
+        let names = candidates(slot, self.slot());
+        let within = |folder, known: &[String]| {
+            names.iter().find(|name| known.contains(name)).map(|name| format!("{folder}/{name}"))
+        };
+        let found = within(PARTITIONS, &self.survey.partitions).or_else(|| within(LOGICAL, &self.survey.logical));
+        found.ok_or_else(|| {
             let sentence = format!("the unit shows no partition {}", slot.escape_debug());
             Error::new(Kind::Unsupported, sentence).next("`hardwire info` in the bootloader names its partitions")
         })

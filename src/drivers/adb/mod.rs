@@ -8,13 +8,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocols::android::archive::Requirement;
+
 use super::{Keys, NoKeys, Options, OverServer, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
     Apps, Capability, Console, Departure, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op,
     Pattern, Power, Settings, Signature, Speaks, Unit, Via,
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::link::{Behind, Link, usb};
 
 mod apps;
@@ -202,6 +204,17 @@ impl Driver for AdbDriver {
 
     fn prepare(&mut self, op: &mut Op<'_>) -> Result<Option<Departure>> {
         self.take_root(op)
+    }
+
+    fn suits(&self, _: &[Requirement]) -> Result<()> {
+        // What its bootloader would say of itself shows there only.
+        if self.unit.locked != Some(true) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Unsupported, "the unit's bootloader is locked: it lets nothing be written or erased").next(
+            "allow unlocking in Android (Settings, Developer options), then `hardwire reboot -d DEV bootloader` and \
+             `hardwire console -d DEV -- flashing unlock`: that erases what it holds",
+        ))
     }
 
     fn files(&mut self) -> Option<&mut dyn Files> {

@@ -49,6 +49,7 @@ pub(super) fn open(mut wire: Wire, options: &AdbOptions, op: &mut Op<'_>) -> Res
         hwid: None,
         model: model.map(UnitText::new),
         hardware: hardware.map(UnitText::new),
+        locked: locked(&survey),
         firmware: firmware(&survey),
         offers: offers(&survey, &wire.banner().system),
         ahead: BTreeMap::new(),
@@ -68,6 +69,16 @@ pub(super) fn open(mut wire: Wire, options: &AdbOptions, op: &mut Op<'_>) -> Res
 /// Android sets the one long before the other.
 fn is_starting(survey: &Survey) -> bool {
     survey.property("ro.build.version.sdk").is_some() && survey.property("sys.boot_completed") != Some("1")
+}
+
+/// Whether the bootloader is locked, as it told Android.
+pub(super) fn locked(survey: &Survey) -> Option<bool> {
+    match (survey.property("ro.boot.flash.locked"), survey.property("ro.boot.vbmeta.device_state")) {
+        (Some(locked @ ("0" | "1")), _) => Some(locked == "1"),
+        (_, Some("locked")) => Some(true),
+        (_, Some("unlocked")) => Some(false),
+        _ => None,
+    }
 }
 
 /// What runs, as far as Android says.

@@ -38,6 +38,8 @@ const PROGRAMS: &[&str] = &[
 const MOST_PROPERTIES: usize = 8192;
 /// Where Android shows partitions by name.
 pub(super) const PARTITIONS: &str = "/dev/block/by-name";
+/// Where it shows those that lie within `super`, as they are mapped.
+pub(super) const LOGICAL: &str = "/dev/block/mapper";
 /// Stands between the parts of the answer.
 const MARK: &str = "-hardwire-";
 
@@ -56,6 +58,8 @@ pub(super) struct Survey {
     pub properties: BTreeMap<String, String>,
     /// Partitions by name, as far as they show. Untrusted text.
     pub partitions: Vec<String>,
+    /// Logical ones.
+    pub logical: Vec<String>,
 }
 
 impl Survey {
@@ -66,7 +70,7 @@ impl Survey {
         }
         let script = format!(
             "for p in {}; do command -v $p >/dev/null 2>&1 && echo $p; done; echo {MARK}; id -u 2>/dev/null; echo {MARK}; \
-             ls {PARTITIONS} 2>/dev/null; echo {MARK}; getprop 2>/dev/null; echo {MARK}",
+             ls {PARTITIONS} 2>/dev/null; echo {MARK}; getprop 2>/dev/null; echo {MARK}; ls {LOGICAL} 2>/dev/null",
             PROGRAMS.join(" ")
         );
         let output = match wire.exec(&script, QUICK, op) {
@@ -85,7 +89,10 @@ impl Survey {
         let root = lines().next() == Some("0");
         let partitions = lines().filter(|name| is_partition(name)).map(str::to_owned).collect();
         let properties = properties(parts.next().unwrap_or_default());
-        Survey { shell: parts.next().is_some(), tells_exit_codes: false, root, programs, properties, partitions }
+        let last = parts.next();
+        let names = last.unwrap_or_default().lines().map(str::trim);
+        let logical = names.filter(|name| !name.is_empty() && is_partition(name)).map(str::to_owned).collect();
+        Survey { shell: last.is_some(), tells_exit_codes: false, root, programs, properties, partitions, logical }
     }
 
     /// Whether the unit has this program.
@@ -128,10 +135,11 @@ mod tests {
     #[test]
     fn an_answer_is_read_part_by_part() {
         let text = "pm\ngetprop\nreboot now\n-hardwire-\n0\n-hardwire-\nboot_a\n../x y\n-hardwire-\n[a.b]: [1]\n\
-                    [c]: [two\nlines]\n[d]: []\n-hardwire-\n";
+                    [c]: [two\nlines]\n[d]: []\n-hardwire-\nsystem_a\nby-uuid/x\n";
         let survey = Survey::read(text);
         assert!(survey.shell && survey.root && survey.has("pm") && !survey.has("reboot now"));
         assert_eq!(survey.partitions, ["boot_a"]);
+        assert_eq!(survey.logical, ["system_a"]);
         assert_eq!(
             (survey.property("a.b"), survey.property("c"), survey.property("d")),
             (Some("1"), Some("two\nlines"), None)

@@ -68,6 +68,7 @@ pub(super) fn open(mut device: Box<dyn usb::Device>, options: &DfuOptions) -> Re
         hwid: None,
         model: text(&about.model),
         hardware: None,
+        locked: None,
         firmware: held(mode, Bcd(about.release), &survey.slots),
         offers: if mode == Mode::Dfu { offers } else { vec![power()] },
         ahead,

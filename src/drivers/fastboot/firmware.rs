@@ -7,8 +7,11 @@ use protocols::fastboot::session::Exchange;
 
 use super::exchange::Payload;
 use super::image::Artifact;
-use super::{FastbootDriver, refusal, send};
-use crate::device::{Activate, Content, Firmware, ImageIdentity, Op, Progress, SlotState, Tells, Upload, Written};
+use super::partitions::Partitions;
+use super::{FastbootDriver, open, refusal, send, suits};
+use crate::device::{
+    Activate, Content, Firmware, ImageIdentity, Mode, Op, Progress, SlotState, Tells, Upload, Written,
+};
 use crate::error::{Error, Kind, Result};
 
 /// Bytes of a block of the images that are made here.
@@ -25,6 +28,36 @@ impl Firmware for FastbootDriver {
 
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
         Ok(self.survey.partitions.states())
+    }
+
+    fn allows(&self) -> Result<()> {
+        suits::unlocked(&self.survey)
+    }
+
+    fn selected(&self) -> Option<String> {
+        self.survey.partitions.current().map(str::to_owned)
+    }
+
+    fn select(&mut self, slot: &str, op: &mut Op<'_>) -> Result<()> {
+        let doing = format!("making slot {slot} the one that starts");
+        let command = Command::SetActive(slot.to_owned());
+        self.wire.require(&command, op).map_err(|error| error.while_doing(doing))?;
+        self.survey.partitions.select(slot);
+        Ok(())
+    }
+
+    fn retable(&mut self, table: &dyn Content, op: &mut Op<'_>) -> Result<u64> {
+        if self.unit.mode != Mode::Fastbootd {
+            let sentence = "only fastboot in userspace knows logical partitions";
+            return Err(Error::new(Kind::Unsupported, sentence).next("name the mode with `in: fastbootd`"));
+        }
+        let sent = send::stage(&mut self.wire, table, self.survey.download, op)?;
+        let partition = self.survey.variables.get("super-partition-name").unwrap_or("super").to_owned();
+        self.wire.require(&Command::UpdateSuper { partition, wipe: false }, op)?;
+        let variables = open::variables(&mut self.wire, op)?;
+        self.survey.partitions = Partitions::of(&variables);
+        self.survey.variables = variables;
+        Ok(sent)
     }
 
     fn writable(&self) -> Vec<String> {

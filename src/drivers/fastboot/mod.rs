@@ -10,6 +10,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocols::android::archive::Requirement;
+
 use super::{Options, OverStream, OverUsb, Protocol};
 use crate::clock::Clock;
 use crate::device::{
@@ -30,6 +32,7 @@ mod partitions;
 mod power;
 mod refusal;
 mod send;
+mod suits;
 #[cfg(test)]
 mod tests;
 
@@ -150,7 +153,12 @@ impl Driver for FastbootDriver {
     }
 
     fn foresee(&self, image: &dyn Content) -> Result<()> {
+        suits::unlocked(&self.survey)?;
         image::Artifact::read(image)?.check_rollback(image, &self.survey.variables)
+    }
+
+    fn suits(&self, demands: &[Requirement]) -> Result<()> {
+        suits::check(&self.survey, self.unit.mode, demands)
     }
 
     fn firmware(&mut self) -> Option<&mut dyn Firmware> {

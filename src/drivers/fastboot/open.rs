@@ -22,6 +22,7 @@ const WANTED: &[&str] = &[
     "secure",
     "hw-revision",
     "version-bootloader",
+    "version-baseband",
 ];
 /// What a unit takes that does not say: it judges for itself.
 const UNSAID: u64 = 512 << 20;
@@ -51,6 +52,7 @@ pub(super) fn open(
     let download = said.unwrap_or(UNSAID).min(options.download.unwrap_or(u64::MAX)).min(u32::MAX.into());
     let fetch = variables.get("max-fetch-size").and_then(size).filter(|size| *size > 0);
     let survey = Survey { partitions: Partitions::of(&variables), variables, download, fetch };
+    let locked = survey.variables.get("unlocked").and_then(yes_no).map(|unlocked| !unlocked);
     let text = |name: &str| survey.variables.get(name).map(UnitText::new);
     let spec = MODES.iter().find(|spec| spec.mode == mode);
     let mut offers = spec.map_or_else(Vec::new, |spec| spec.offers.to_vec());
@@ -62,6 +64,7 @@ pub(super) fn open(
         hwid: None,
         model: text("product"),
         hardware: text("hw-revision"),
+        locked,
         firmware: survey.partitions.states(),
         offers,
         ahead: BTreeMap::new(),

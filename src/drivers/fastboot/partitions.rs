@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocols::fastboot::message::{Variables, partition_size, yes_no};
 
+use super::super::partition::candidates;
 use crate::device::SlotState;
 use crate::error::{Error, Kind, Result};
 
@@ -55,6 +56,9 @@ impl Partitions {
 
     /// The partition that `slot` means: itself, or the one of the current slot.
     pub(super) fn resolve(&self, slot: &str) -> Result<String> {
+        if let Some((_, name)) = slot.split_once('/').filter(|(_, name)| is_name(name)) {
+            return self.resolve_in_slot(slot, name);
+        }
         if !is_name(slot) {
             let sentence = format!("`{}` is no name of a partition", slot.escape_debug());
             return Err(Error::new(Kind::Invalid, sentence).next("`hardwire info` lists them"));
@@ -67,6 +71,25 @@ impl Partitions {
         }
         Err(Error::new(Kind::Unsupported, format!("in this mode the unit has no partition {name}"))
             .next("`hardwire info` lists them; logical ones (system, vendor) show in mode fastbootd"))
+    }
+
+    fn resolve_in_slot(&self, slot: &str, name: &str) -> Result<String> {
+        let candidates = candidates(slot, self.current.as_deref());
+        let found = candidates.iter().find(|name| self.known.is_empty() || self.known.contains_key(*name));
+        found.cloned().ok_or_else(|| {
+            let sentence = format!("in this mode the unit has no partition {name} in the slot of {slot}");
+            Error::new(Kind::Unsupported, sentence).next("`hardwire info` lists them; only some units have two slots")
+        })
+    }
+
+    /// The slot that runs, or is started next.
+    pub(super) fn current(&self) -> Option<&str> {
+        self.current.as_deref()
+    }
+
+    /// Another slot is started next: a partition without a slot is the one of that.
+    pub(super) fn select(&mut self, slot: &str) {
+        self.current = Some(slot.to_owned());
     }
 
     /// Bytes that a partition holds, where the unit says.
@@ -139,7 +162,12 @@ mod tests {
         assert_eq!(phone.resolve("userdata").unwrap(), "userdata");
         assert_eq!(phone.room("boot"), Some(0x80_0000));
         assert_eq!(phone.resolve("system").unwrap_err().kind(), Kind::Unsupported);
-        assert_eq!(phone.resolve("../lock").unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(phone.resolve("../lock").unwrap_err().kind(), Kind::Unsupported);
+        assert_eq!(phone.resolve("a/../lock").unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(phone.resolve("a/boot").unwrap(), "boot_a");
+        assert_eq!(phone.resolve("a/userdata").unwrap(), "userdata", "there is one");
+        assert_eq!(phone.resolve("other/dtbo").unwrap(), "dtbo_a");
+        assert_eq!(phone.resolve("other/userdata").unwrap_err().kind(), Kind::Unsupported);
         assert_eq!(phone.names(), ["boot", "dtbo", "boot_a", "boot_b", "dtbo_a", "dtbo_b", "userdata"]);
         let active: Vec<_> = phone.states().into_iter().filter(|state| state.is("active")).map(|it| it.slot).collect();
         assert_eq!(active, ["boot_b", "dtbo_b"]);

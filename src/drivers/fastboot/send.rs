@@ -101,6 +101,22 @@ pub(super) fn flash(
     })
 }
 
+/// Leaves a file with the unit, in one download, for the command that comes next; the bytes that were put on the link.
+pub(super) fn stage(wire: &mut Wire, content: &dyn Content, limit: u64, op: &mut Op<'_>) -> Result<u64> {
+    let length = u32::try_from(content.len()).ok().filter(|length| u64::from(*length) <= limit);
+    let length = length.ok_or_else(|| {
+        let sentence = format!("the file has {} bytes, and the unit takes {limit} at once", content.len());
+        Error::new(Kind::Invalid, sentence)
+    })?;
+    let (parts, prepared) = sync_channel(AHEAD);
+    std::thread::scope(|scope| {
+        scope.spawn(move || prepare(std::iter::once(Load::File(length.into())), content, &parts));
+        let mut feed = Feed { prepared, sent: 0, total: length.into() };
+        wire.drive(Exchange::download(length), &mut feed, op).map_err(refusal::error)?;
+        Ok(feed.sent)
+    })
+}
+
 /// Reads and hashes what will be sent, as far ahead as there is room, until nobody wants more.
 fn prepare(loads: impl Iterator<Item = Load>, content: &dyn Content, parts: &SyncSender<io::Result<Vec<u8>>>) {
     for (number, load) in loads.enumerate() {

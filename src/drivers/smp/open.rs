@@ -87,6 +87,7 @@ pub(super) fn open(link: Link, options: &SmpOptions, op: &mut Op<'_>) -> Result<
         hwid,
         model,
         hardware,
+        locked: None,
         firmware: slots::states(images.as_deref().unwrap_or_default()),
         offers: offers(mode, &survey),
         ahead: std::collections::BTreeMap::new(),

@@ -24,9 +24,29 @@ fn step(body: &str) -> String {
 fn an_unknown_key_names_the_nearest() {
     insta::assert_snapshot!(wrong("format: 1\nname: t\nversion: 1.0.0\nmach: { model: m }\nsteps: []\n"), @"p.yaml:4:1: a profile knows no key `mach` (did you mean `match`?); it takes `format`, `name`, `version`, `extends`, `match`, `link`, `verify`, `identity`, `inputs`, `artifacts`, `variants` or `steps`");
     insta::assert_snapshot!(step("  - settings: { set: { a: b } }\n    retires: 3"), @"p.yaml:7:5: step 1 knows no key `retires` (did you mean `retries`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once` or `on_fail`");
-    insta::assert_snapshot!(step("  - firmware: { artefact: app }"), @"p.yaml:6:17: `firmware` knows no key `artefact` (did you mean `artifact`?); it takes `artifact`, `slot` or `activate`");
+    insta::assert_snapshot!(step("  - firmware: { artefact: app }"), @"p.yaml:6:17: `firmware` knows no key `artefact` (did you mean `artifact`?); it takes `artifact`, `slot`, `activate`, `layout`, `wipe` or `loaders`");
     insta::assert_snapshot!(step("  - files:\n    put: { /a: { text: b } }"), @"p.yaml:7:5: `put` belongs below `files`; indent it further");
     insta::assert_snapshot!(step("  - setings: { set: { a: b } }"), @"p.yaml:6:5: step 1 knows no key `setings` (did you mean `settings`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once` or `on_fail`");
+}
+
+#[test]
+fn a_factory_archive_is_written_as_it_can_be() {
+    let firmware = |rest: &str, more: &str| {
+        wrong(&format!(
+            "{HEAD}artifacts: {{ all: {{ file: all.zip }} }}\nsteps:\n  - firmware: {{ artifact: all, {rest} }}\n{more}"
+        ))
+    };
+    for (rest, more, says) in [
+        ("wipe: true", "", "`wipe` is for a factory archive: say `layout: factory`"),
+        ("layout: image, loaders: true", "", "`loaders` is for a factory archive"),
+        ("layout: factory, activate: test", "", "a phone cannot run its images on trial"),
+        ("layout: factory, slot: boot_a", "", "`slot` of a factory archive"),
+        ("layout: zip", "", "`layout`"),
+        ("layout: factory", "    in: bootloader\n", "a factory archive says itself in which mode"),
+    ] {
+        let said = firmware(rest, more);
+        assert!(said.starts_with("p.yaml:") && said.contains(says), "{said}");
+    }
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn unit(mode: Mode, capabilities: &[(Capability, &'static [Level])]) -> Unit {
         hwid: None,
         model: Some("thermostat".into()),
         hardware: Some("B".into()),
+        locked: None,
         firmware: Vec::new(),
         offers: capabilities.iter().map(|(c, levels)| Offer::new(*c, levels)).collect(),
         ahead: BTreeMap::new(),

@@ -61,6 +61,7 @@ pub fn open(droid: &Shared) -> Box<dyn Driver> {
         hwid: None,
         model: Some("droid".into()),
         hardware: None,
+        locked: None,
         firmware: Vec::new(),
         offers: vec![
             Offer::new(Capability::Apps, LEVELS),

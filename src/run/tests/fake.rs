@@ -66,6 +66,7 @@ pub fn driver(state: &Shared, serial: &str) -> Box<dyn Driver> {
         hwid: None,
         model: Some("fake".into()),
         hardware: None,
+        locked: None,
         firmware: Vec::new(),
         offers: vec![
             Offer::new(Capability::Files, &[Level::Digest, Level::Readback]),

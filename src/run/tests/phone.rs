@@ -85,6 +85,7 @@ fn open(phone: &Held1) -> Box<dyn Driver> {
         hwid: None,
         model: None,
         hardware: None,
+        locked: None,
         firmware: Vec::new(),
         offers: spec.offers.to_vec(),
         ahead: BTreeMap::new(),

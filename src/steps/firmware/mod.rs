@@ -27,6 +27,11 @@ impl StepKind for FirmwareStep {
         self.image.content.len()
     }
 
+    fn images(&self) -> Vec<(String, String)> {
+        let slot = self.slot.clone().unwrap_or_else(|| self.artifact.clone());
+        vec![(slot, self.image.sha256.to_string())]
+    }
+
     /// Where a unit reports what it runs, activating always ends in a look at that; whether it can be activated is for
     /// [`StepKind::check`] to say.
     fn reaches(&self, levels: &[Level]) -> Vec<Level> {
@@ -56,6 +61,7 @@ impl StepKind for FirmwareStep {
     fn check(&self, driver: &mut dyn Driver) -> Result<()> {
         let mode = driver.unit().mode;
         let firmware = driver.firmware().ok_or_else(|| lacking(Capability::Firmware))?;
+        firmware.allows()?;
         let tells = firmware.tells();
         let slot = self.target(firmware)?;
         if !firmware.takes(&slot) {

@@ -1,5 +1,6 @@
 //! A phone through Android and its bootloader: the real drivers, the stand-in's engines, no kernel and no time.
 
+mod factory;
 mod rig;
 
 use firmware_stubs::phone::Mode as Is;

@@ -12,8 +12,8 @@ mod tests;
 pub use commands::{Command, Order, Slot, When};
 pub use requirements::{Demand, Reports, Requirement, Unmet};
 
-use super::source::{FileError, Source, Window};
-use super::zip::{Archive, Entry, Method, ZipError};
+use super::source::{FileError, Source};
+use super::zip::{Archive, Entry, ZipError};
 use thiserror::Error;
 
 /// Bytes of either text.
@@ -141,25 +141,25 @@ impl Factory {
     }
 }
 
-/// The archive of images within what is offered for download: its one file `…/image-….zip`, where it is stored as it is.
-///
-/// # Errors
-/// When the file cannot be read or is no archive.
-pub fn images_within<'a, S: Source + ?Sized>(
-    file: &'a S,
-) -> Result<Option<Window<'a, S>>, FileError<ZipError, S::Error>> {
-    let archive = Archive::open(file)?;
-    let is_images = |entry: &&Entry| {
+/// The archive of images within what is offered for download: its one file `…/image-….zip`.
+#[must_use]
+pub fn images_within(archive: &Archive) -> Option<&Entry> {
+    only(archive, "image-", ".zip")
+}
+
+/// The image of a loader that lies beside it: `…/bootloader-….img`, `…/radio-….img`.
+#[must_use]
+pub fn loader_beside<'a>(archive: &'a Archive, partition: &str) -> Option<&'a Entry> {
+    only(archive, partition, ".img")
+}
+
+/// The one entry whose name, without its folders, begins and ends so.
+fn only<'a>(archive: &'a Archive, begins: &str, ends: &str) -> Option<&'a Entry> {
+    let mut found = archive.entries().filter(|entry| {
         let name = entry.name.rsplit('/').next().unwrap_or_default();
-        name.starts_with("image-") && name.ends_with(".zip")
-    };
-    let mut found = archive.entries().filter(is_images);
-    match (found.next(), found.next()) {
-        (Some(entry), None) if entry.method == Method::Stored && entry.packed == entry.len => {
-            Ok(Window::new(file, entry.data_at(file)?, entry.len))
-        }
-        _ => Ok(None),
-    }
+        name.starts_with(begins) && name.ends_with(ends)
+    });
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn in_zip<E>(error: FileError<ZipError, E>) -> FileError<FactoryError, E> {

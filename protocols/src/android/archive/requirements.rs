@@ -57,6 +57,17 @@ pub struct Unmet {
     pub found: Option<String>,
 }
 
+impl Demand {
+    /// The variable that it is about.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::OneOf { variable, .. } | Self::NoneOf { variable, .. } => Some(variable),
+            Self::Partition(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Demand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

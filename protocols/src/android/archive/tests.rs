@@ -1,4 +1,5 @@
 use super::*;
+use crate::android::source::Window;
 use crate::android::zip::tests::{archive, deflated, stored};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -181,12 +182,16 @@ fn a_factory_archive() {
 fn the_archive_of_images_within_what_is_offered_for_download() {
     let inner = archive(&[stored("android-info.txt", b"board=a"), stored("boot.img", b"boot")]);
     let outer = archive(&[stored("oriole-1/bootloader.img", b"b"), stored("oriole-1/image-oriole-1.zip", &inner)]);
-    let window = images_within(&outer).unwrap().unwrap();
+    let outer_archive = Archive::open(&outer).unwrap();
+    let entry = images_within(&outer_archive).unwrap();
+    let window = Window::new(&outer, entry.data_at(&outer).unwrap(), entry.len).unwrap();
     let factory = Factory::open(&window).unwrap();
     assert_eq!(factory.image("boot").unwrap().to_vec(&window, 10).unwrap(), b"boot");
-    assert!(images_within(&inner).unwrap().is_none());
-    let packed = archive(&[deflated("image-a.zip", &inner)]);
-    assert!(images_within(&packed).unwrap().is_none());
+    assert_eq!(loader_beside(&outer_archive, "bootloader").unwrap().name, "oriole-1/bootloader.img");
+    assert_eq!(loader_beside(&outer_archive, "radio"), None);
+    assert_eq!(images_within(&Archive::open(&inner).unwrap()), None);
+    let two = archive(&[deflated("image-a.zip", &inner), stored("b/image-b.zip", &inner)]);
+    assert_eq!(images_within(&Archive::open(&two).unwrap()), None, "which of them is meant?");
 }
 
 proptest! {
