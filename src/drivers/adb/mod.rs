@@ -142,7 +142,7 @@ impl OverStream for Adb {
     ) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
         let wire = Wire::over_stream(link, keys, &options, op)?;
-        Ok(Box::new(open::open(wire, &options, op)?))
+        Ok(Box::new(open::open(wire, keys, &options, op)?))
     }
 
     fn over_serial(&self) -> bool {
@@ -171,7 +171,7 @@ impl OverUsb for Adb {
     ) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
         let wire = Wire::over_usb(device, keys, &options, op)?;
-        Ok(Box::new(open::open(wire, &options, op)?))
+        Ok(Box::new(open::open(wire, keys, &options, op)?))
     }
 }
 
@@ -179,7 +179,7 @@ impl OverServer for Adb {
     fn open(&self, behind: Behind, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
         let options = AdbOptions::parse(options)?;
         let wire = Wire::over_server(behind, &options, op)?;
-        Ok(Box::new(open::open(wire, &options, op)?))
+        Ok(Box::new(open::open(wire, &NoKeys, &options, op)?))
     }
 }
 

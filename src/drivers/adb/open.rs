@@ -9,22 +9,24 @@ use protocols::adb::session::WINDOW;
 use super::options::AdbOptions;
 use super::survey::Survey;
 use super::wire::Wire;
-use super::{AdbDriver, NAME};
+use super::{AdbDriver, Keys, NAME};
 use crate::device::{Capability, Level, Mode, Offer, Op, SlotState, Unit, UnitText};
 use crate::error::Result;
 
 /// How long Android may take from its daemon's start to its own.
 const BOOTS_WITHIN: Duration = Duration::from_secs(120);
+/// Greetings that may have been left unanswered on the link before ours.
+const LEFT_OVER: u32 = 3;
 /// Between two looks whether it has started.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Opens the unit at the other end.
-pub(super) fn open(mut wire: Wire, options: &AdbOptions, op: &mut Op<'_>) -> Result<AdbDriver> {
+pub(super) fn open(mut wire: Wire, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<AdbDriver> {
+    let mut survey = survey(&mut wire, keys, options, op)?;
     let mode = match wire.banner().system {
         SystemKind::Recovery | SystemKind::Sideload | SystemKind::Rescue => Mode::Recovery,
         _ => Mode::Application,
     };
-    let mut survey = Survey::of(&mut wire, op)?;
     // The daemon runs long before what it would be asked for.
     let until = op.clock.now() + BOOTS_WITHIN;
     while mode == Mode::Application && is_starting(&survey) && op.clock.now() < until {
@@ -64,6 +66,18 @@ pub(super) fn open(mut wire: Wire, options: &AdbOptions, op: &mut Op<'_>) -> Res
         start_wait: options.start_wait,
         sync: None,
     })
+}
+
+/// Asks the unit what it has. A greeting that somebody before us did not wait for is answered first, and ours after it:
+/// then the conversation begins once more.
+fn survey(wire: &mut Wire, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<Survey> {
+    for _ in 0..LEFT_OVER {
+        match Survey::of(wire, op) {
+            Err(_) if wire.has_begun_anew() => wire.greet_again(keys, options, op)?,
+            surveyed => return surveyed,
+        }
+    }
+    Survey::of(wire, op)
 }
 
 /// Android sets the one long before the other.

@@ -59,6 +59,8 @@ pub(super) struct Daemon {
     last: u32,
     out: Vec<u8>,
     silent: bool,
+    /// So many greetings of somebody before us are answered as soon as the host says anything after its own.
+    left_over: u32,
     huge: bool,
     first: Option<Command>,
     guard: Option<Guard>,
@@ -88,6 +90,7 @@ impl Daemon {
             last: 0,
             out: Vec::new(),
             silent: false,
+            left_over: 0,
             huge: false,
             first: None,
             guard: None,
@@ -103,6 +106,11 @@ impl Daemon {
     pub(super) fn android(properties: &str, banner: &str) -> Daemon {
         let printed = format!("-hardwire-\n-hardwire-\n-hardwire-\n{properties}\n-hardwire-\n");
         Daemon::with_banner(banner).on("shell,v2,raw:for p in", move |_| Reply::shell(&printed, "", 0))
+    }
+
+    /// Somebody before us greeted it so often, and did not wait for its answers.
+    pub(super) fn greeted_before(self, left_over: u32) -> Daemon {
+        Daemon { left_over, ..self }
     }
 
     pub(super) fn silent() -> Daemon {
@@ -169,6 +177,10 @@ impl Daemon {
                     self.out.extend_from_slice(&header.to_bytes());
                 }
             }
+            Command::OPEN if self.left_over > 0 => {
+                self.left_over -= 1;
+                self.greet();
+            }
             Command::OPEN => {
                 let name = String::from_utf8_lossy(packet.payload.strip_suffix(b"\0").unwrap()).into_owned();
                 self.opened.push(name.clone());
@@ -219,6 +231,10 @@ impl Daemon {
     fn let_in(&mut self) {
         self.guard = self.guard.take().map(|guard| Guard { accepts_at: None, ..guard });
         self.deframer.agree(MAX_PAYLOAD, Version::NO_CHECKSUM);
+        self.greet();
+    }
+
+    fn greet(&mut self) {
         let banner = self.banner.clone();
         self.send(Command::CNXN, Version::NO_CHECKSUM.0, MAX_PAYLOAD, banner.as_bytes());
     }

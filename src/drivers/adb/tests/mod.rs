@@ -56,6 +56,18 @@ fn a_bare_daemon_offers_what_it_has() {
 }
 
 #[test]
+fn greetings_that_somebody_before_us_left_unanswered_are_answered_first() {
+    for left_over in [1, 3] {
+        let (unit, daemon) = with(Daemon::bare().greeted_before(left_over), &[], |driver, _| driver.unit().clone());
+        assert!(unit.unwrap().can(Capability::Console), "{left_over}");
+        assert_eq!(daemon.open_streams(), 0);
+    }
+    // One that greets for ever begins anew for ever.
+    let error = with(Daemon::bare().greeted_before(u32::MAX), &[], |_, _| ()).0.unwrap_err();
+    assert_eq!((error.kind(), error.remedy()), (Kind::Gone, Some("run the same again")));
+}
+
+#[test]
 fn android_says_who_it_is() {
     let properties = "[ro.serialno]: [R5CT1\u{1b}[2J]\n[ro.product.model]: [Pixel 8]\n[ro.boot.hardware.revision]: [MP1.0]\n\
                       [ro.boot.slot_suffix]: [_b]\n[ro.build.fingerprint]: [google/shiba/shiba:14]\n\

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use protocols::adb::message::{Banner, Features};
-use protocols::adb::session::{Connection, Event, Policy, Step, StreamId};
+use protocols::adb::session::{Connection, Event, Failure, Policy, Step, StreamId};
 use protocols::usb::Interface;
 use tracing::{debug, trace};
 
@@ -40,6 +40,7 @@ pub(super) struct Direct {
     banner: Banner,
     streams: BTreeMap<StreamId, Inbox>,
     buf: Vec<u8>,
+    began_anew: bool,
 }
 
 #[derive(Debug, Default)]
@@ -141,6 +142,18 @@ impl Carrier for Direct {
             self.wait(left.min(LOOK_UP), op)?;
         }
     }
+
+    fn has_begun_anew(&self) -> bool {
+        self.began_anew
+    }
+
+    fn greet_again(&mut self, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<()> {
+        debug!("greeting once more");
+        self.connection = greeting(options, op);
+        self.streams.clear();
+        self.began_anew = false;
+        self.meet(keys, op)
+    }
 }
 
 impl Direct {
@@ -173,32 +186,38 @@ impl Direct {
     }
 
     fn connect(link: Link, parts: Parts, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<Direct> {
-        let policy = Policy { person: options.auth_wait, ..Policy::default() };
         let mut wire = Direct {
             link,
             parts,
-            connection: Connection::new(op.clock.now(), policy),
+            connection: greeting(options, op),
             banner: Banner::parse(&[]),
             streams: BTreeMap::new(),
             buf: vec![0; READ_AT_ONCE],
+            began_anew: false,
         };
+        wire.meet(keys, op)?;
+        Ok(wire)
+    }
+
+    /// Goes through the greeting until the unit takes commands.
+    fn meet(&mut self, keys: &dyn Keys, op: &mut Op<'_>) -> Result<()> {
         let mut asked = Asked::default();
         loop {
-            let step = wire.step(op).map_err(|error| asked.explain(error))?;
+            let step = self.step(op).map_err(|error| asked.explain(error))?;
             match step {
                 Some(Event::Connected(banner)) => {
                     debug!(features = %banner.features, "connected");
-                    wire.banner = banner;
-                    return Ok(wire);
+                    self.banner = banner;
+                    return Ok(());
                 }
-                Some(Event::Token(token)) => asked.answer(&token, keys, &mut wire.connection, op)?,
+                Some(Event::Token(token)) => asked.answer(&token, keys, &mut self.connection, op)?,
                 Some(_) => {}
                 None => {
                     // A person is waited for as long as told, and nobody waits for a run that was stopped.
                     if asked.is_offered() {
                         op.check()?;
                     }
-                    wire.wait(LOOK_UP, op).map_err(|error| asked.explain(error))?;
+                    self.wait(LOOK_UP, op).map_err(|error| asked.explain(error))?;
                 }
             }
         }
@@ -247,7 +266,10 @@ impl Direct {
                 }
                 Step::Event(event) => return Ok(Some(event)),
                 Step::WaitUntil(_) | Step::Wait => return Ok(None),
-                Step::Failed(failure) => return Err(failed(failure, &self.link.address)),
+                Step::Failed(failure) => {
+                    self.began_anew = failure == Failure::BeganAnew;
+                    return Err(failed(failure, &self.link.address));
+                }
             }
         }
     }
@@ -262,6 +284,11 @@ impl Direct {
         self.connection.on_bytes(op.clock.now(), self.buf.get(..count).unwrap_or_default());
         Ok(())
     }
+}
+
+fn greeting(options: &AdbOptions, op: &Op<'_>) -> Connection {
+    let policy = Policy { person: options.auth_wait, ..Policy::default() };
+    Connection::new(op.clock.now(), policy)
 }
 
 /// What holds the interface is an adb server more often than not.

@@ -65,6 +65,17 @@ trait Carrier: Send {
     /// What came on the stream, waiting up to `within` for it.
     fn receive(&mut self, stream: StreamId, within: Duration, op: &mut Op<'_>) -> Result<Received>;
 
+    /// Whether the unit greeted in the middle of the conversation: its daemon is another one, or what was taken for its
+    /// greeting was left of somebody else's.
+    fn has_begun_anew(&self) -> bool {
+        false
+    }
+
+    /// Greets the unit once more on the same link. All streams are lost.
+    fn greet_again(&mut self, _: &dyn Keys, _: &AdbOptions, _: &mut Op<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether the unit left, where the end of a stream does not say so.
     fn left(&mut self, _op: &mut Op<'_>) -> Option<Error> {
         None
@@ -115,6 +126,19 @@ impl Wire {
     /// Most bytes of a packet.
     pub(super) fn max_payload(&self) -> usize {
         self.carrier.max_payload()
+    }
+
+    /// Whether the unit greeted in the middle of the conversation: all streams are lost.
+    pub(super) fn has_begun_anew(&self) -> bool {
+        self.carrier.has_begun_anew()
+    }
+
+    /// Greets the unit once more on the same link.
+    ///
+    /// # Errors
+    /// As at the first time.
+    pub(super) fn greet_again(&mut self, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<()> {
+        self.carrier.greet_again(keys, options, op)
     }
 
     /// Opens a stream, has `work` done on it, and closes it whatever came of that.
