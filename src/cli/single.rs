@@ -17,9 +17,9 @@ use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
 use crate::profile::model::{Payload, Resolved};
 use crate::profile::{self, Factory, HowFactory};
-use crate::run::report::Report;
-use crate::station::{Met, Office, single};
-use crate::vault::{Backup, Object};
+use crate::run::report::{self, Failure, Omitted, Report};
+use crate::station::{self, Met, Office, Unpacked, single};
+use crate::vault::{Backup, Manifest, Object};
 
 /// Write a firmware image to a unit, run it, and prove that it runs
 ///
@@ -104,20 +104,23 @@ pub(super) struct Install {
     record: RecordArgs,
 }
 
-/// Read a file from a unit
+/// Read a file from a unit, or a folder with all that is in it
 ///
 /// It is compared with the unit's own digest where it has one, kept in the vault, and then written to FILE or stdout.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  hardwire get -d tty:/dev/ttyACM0 /lfs1/log.txt\n  hardwire get -d tty:/dev/ttyACM0 /lfs1/log.txt log.txt"
+    after_help = "Examples:\n  hardwire get -d tty:/dev/ttyACM0 /lfs1/log.txt\n  hardwire get -d tty:/dev/ttyACM0 /lfs1/log.txt log.txt\n  hardwire get -d usb:1-2 /sdcard/DCIM photos"
 )]
 pub(super) struct Get {
     /// Its absolute path on the unit
     path: String,
-    /// The file here, replaced when it is there [default: stdout]
+    /// The file here, replaced when it is there [default: stdout]; for a folder, the folder here
     file: Option<PathBuf>,
     #[command(flatten)]
     device: OneDevice,
+    /// Let a folder be taken without what cannot be, such as links
+    #[arg(long, value_name = "KIND", value_parser = ["file"])]
+    accept_omitted: Vec<String>,
     #[command(flatten)]
     record: RecordArgs,
 }
@@ -295,6 +298,23 @@ struct FileLine<'a> {
     record: Option<&'a str>,
 }
 
+#[derive(Serialize)]
+struct FolderLine<'a> {
+    r#type: &'static str,
+    address: &'a str,
+    serial: Option<&'a UnitText>,
+    path: &'a str,
+    folder: String,
+    files: u64,
+    folders: u64,
+    bytes: u64,
+    omitted: &'a [&'a Omitted],
+    outcome: report::Outcome,
+    error: Option<&'a Failure>,
+    backup: String,
+    record: Option<&'a str>,
+}
+
 impl Get {
     pub(super) fn run(self, cx: &Context) -> Outcome {
         single::check_path(&self.path)?;
@@ -310,16 +330,58 @@ impl Get {
             record: self.record.clone(),
             kind,
             meant: false,
-            accept_omitted: Vec::new(),
+            accept_omitted: self.accept_omitted.clone(),
             secrets,
         };
         let named = single::Named { files: vec![self.path.clone()], ..single::Named::default() };
         let report = work
             .run(cx, &office, None, |_, _, _| Ok(single::backup("get", named.clone(), Some(single::GOT.to_owned()))))?;
         match kept(&office, &report)? {
+            Some(backup) if self.is_folder(&backup) => self.unpack(cx, &office, &report, &backup),
             Some(backup) if !backup.manifest.items.is_empty() => self.hand_over(cx, &office, &report, &backup),
             _ => Ok(bench::conclude(cx, &[Ok(report)])),
         }
+    }
+
+    /// Whether a folder was taken. That it is no file and was not left out is all that an empty one shows.
+    fn is_folder(&self, backup: &Backup) -> bool {
+        let Manifest { items, omitted, .. } = &backup.manifest;
+        match items.first() {
+            Some(item) => item.tree.is_some(),
+            None => omitted.iter().all(|omitted| omitted.path != self.path),
+        }
+    }
+
+    fn unpack(&self, cx: &Context, office: &Office, report: &Report, backup: &Backup) -> Outcome {
+        let Some(into) = &self.file else {
+            let error = Error::new(Kind::Invalid, format!("{} is a folder, and stdout takes a file", self.path));
+            return Err(error.next("name the folder that takes it").into());
+        };
+        let unpacked = station::unpack(&office.vault()?, &backup.manifest.items, &self.path, into)?;
+        let omitted: Vec<_> = report.steps.iter().flat_map(|step| &step.omitted).collect();
+        cx.voice.object(&FolderLine {
+            r#type: "folder",
+            address: &report.address,
+            serial: report.serial.as_ref(),
+            path: &self.path,
+            folder: into.display().to_string(),
+            files: unpacked.files,
+            folders: unpacked.folders,
+            bytes: unpacked.bytes,
+            omitted: &omitted,
+            outcome: report.outcome,
+            error: report.error.as_ref(),
+            backup: backup.id.to_string(),
+            record: report.record.as_deref(),
+        });
+        for omitted in omitted {
+            cx.voice.say(format_args!("omitted: {} {}: {}", omitted.kind, omitted.path, omitted.why));
+        }
+        let Unpacked { files, folders, bytes } = unpacked;
+        let into = into.display();
+        cx.voice.say(format_args!("{}: {files} files, {folders} folders, {bytes} bytes to {into}", self.path));
+        bench::explain_report(cx, report);
+        Ok(Exit::of_run(report))
     }
 
     fn hand_over(&self, cx: &Context, office: &Office, report: &Report, backup: &Backup) -> Outcome {

@@ -20,6 +20,7 @@ pub mod selector;
 mod shift;
 pub mod single;
 mod suit;
+mod unpack;
 
 pub use bay::PortBay;
 pub use gate::Together;
@@ -34,3 +35,4 @@ pub use restore::{Allowed, Onto, Restoration, overwritten, restoration};
 pub use selector::{Place, Selector};
 pub use shift::Shift;
 pub use suit::{check_fit, suit};
+pub use unpack::{Unpacked, unpack};
