@@ -17,6 +17,7 @@ mod devices;
 mod hub;
 mod line;
 mod link;
+mod phone_cuts;
 mod phones;
 mod smoke;
 mod stubs;

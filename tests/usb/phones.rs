@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
-use firmware_stubs::phone::{Options, Phone};
-use firmware_stubs::usb::{self, Port as Socket};
+use firmware_stubs::usb::Port as Socket;
 
 use crate::devices::google::{Adb, Generation, fastboot};
 use crate::devices::station::Station;
@@ -14,9 +12,7 @@ use crate::devices::{Need, sha256, wanted};
 use crate::support::adbd::Adbd;
 use crate::support::bench::in_the_bench;
 use crate::support::gadget::Port;
-use crate::support::wait_for;
-
-const SETTLE: Duration = Duration::from_secs(20);
+use crate::support::phone::OurPhone;
 
 /// Bytes without a pattern, the same for each seed.
 fn noise(len: usize, seed: u64) -> Vec<u8> {
@@ -30,41 +26,6 @@ fn noise(len: usize, seed: u64) -> Vec<u8> {
     }
     bytes.truncate(len);
     bytes
-}
-
-/// Our phone and its cable.
-struct OurPhone {
-    cable: usb::Unit,
-    folder: tempfile::TempDir,
-}
-
-impl OurPhone {
-    fn plug(serial: &str, socket: Socket, how: impl FnOnce(&mut Options)) -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let mut options = Options::new(folder.path().join("unit"));
-        options.adb.serial = serial.to_owned();
-        how(&mut options);
-        let phone = Phone::open(options).expect("the phone's state opens");
-        let cable = usb::Unit::plug(Box::new(phone), socket).expect("the phone is plugged in");
-        let phone = Self { cable, folder };
-        phone.until_there();
-        phone
-    }
-
-    /// As `-d` takes it.
-    fn address(&self) -> String {
-        format!("usb:{}", self.cable.port().bus_id().expect("the virtual controller is there"))
-    }
-
-    fn until_there(&self) {
-        let id = self.cable.port().bus_id().expect("the virtual controller is there");
-        let interface = format!("/sys/bus/usb/devices/{id}:1.0");
-        wait_for("phone in its port", SETTLE, || Path::new(&interface).exists().then_some(()));
-    }
-
-    fn partition(&self, name: &str) -> Vec<u8> {
-        fs::read(self.folder.path().join("unit/partitions").join(name)).expect("a partition")
-    }
 }
 
 #[test]
@@ -222,7 +183,7 @@ fn a_large_file_and_each_compression_reach_a_real_daemon() {
 
 /// A station with a profile that starts in Android, writes two partitions in the bootloader, erases a third, and comes
 /// back, where all three are looked at. The images are those of `seed`.
-fn crossing(seed: u64) -> (Station, String) {
+pub fn crossing(seed: u64) -> (Station, String) {
     let station = Station::default();
     let (boot, dtbo) = (noise(300_000, seed), noise(70_001, seed + 1));
     station.file("boot.img", &boot);
@@ -243,7 +204,8 @@ fn crossing(seed: u64) -> (Station, String) {
     (station, profile)
 }
 
-fn is_written(phone: &OurPhone, seed: u64) {
+/// Holds what a phone stores against the images of `seed`.
+pub fn is_written(phone: &OurPhone, seed: u64) {
     assert!(phone.partition("boot_a").starts_with(&noise(300_000, seed)));
     assert!(phone.partition("dtbo_a").starts_with(&noise(70_001, seed + 1)));
     assert!(phone.partition("misc").iter().all(|byte| *byte == 0));

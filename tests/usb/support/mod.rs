@@ -8,6 +8,7 @@ pub mod gadget;
 pub mod kernel;
 pub mod monitor;
 pub mod person;
+pub mod phone;
 pub mod stand_in;
 pub mod station;
 pub mod stub;
