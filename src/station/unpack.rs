@@ -121,6 +121,7 @@ fn unwritten(path: &Path, cause: io::Error) -> Error {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, symlink};
 
