@@ -1,7 +1,6 @@
 //! How each family of devices does it: one room a protocol, the same few doors in every room.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 mod adb;
 mod dfu;
@@ -10,10 +9,9 @@ mod partition;
 mod patience;
 mod smp;
 
-use crate::clock::Clock;
 use crate::device::{Driver, ModeSpec, Op, Proof, Signature};
 use crate::error::{Error, Kind, Result};
-use crate::link::{Behind, Link, usb};
+use crate::link::Opened;
 
 /// Options of a link that are the protocol's, not the port's (`window=1`, `line=512`).
 pub type Options = BTreeMap<String, String>;
@@ -80,94 +78,56 @@ pub trait Protocol: Sync {
         &[]
     }
 
-    /// How it is spoken over a stream of bytes, if it can be.
-    fn over_stream(&self) -> Option<&dyn OverStream> {
-        None
-    }
+    /// What it is spoken over.
+    fn over(&self) -> &'static [Over];
 
-    /// How it is spoken to a USB device, if it can be.
-    fn over_usb(&self) -> Option<&dyn OverUsb> {
-        None
-    }
+    /// Asks whether a unit of this protocol is there, and opens it. Nothing is changed by asking.
+    ///
+    /// # Errors
+    /// Link errors; `timed-out` when nothing answers; `unsupported` when it is not spoken over `end`, or the device shows
+    /// no such interface; `unauthorized` when the unit does not know the station; `gone` when a server holds no such
+    /// unit; `invalid` for an unknown option.
+    fn open(&self, end: Opened, with: Opening<'_>, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
+}
 
-    /// How it is spoken to a unit that a server holds, if it can be.
-    fn over_server(&self) -> Option<&dyn OverServer> {
-        None
+/// What a protocol is spoken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// A serial port, also where nobody said that this protocol is spoken there.
+    Serial,
+    /// A stream of bytes: a TCP connection, a serial port for which the protocol was named.
+    Stream,
+    /// A USB device as such.
+    Usb,
+    /// A server that holds the unit.
+    Server,
+}
+
+/// What a unit is opened with.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// What a person knows better than the unit says.
+    pub options: &'a Options,
+    /// Who the station is.
+    pub keys: &'a dyn Keys,
+}
+
+impl<'a> Opening<'a> {
+    /// By a station that no unit knows.
+    #[must_use]
+    pub fn unknown(options: &'a Options) -> Opening<'a> {
+        Opening { options, keys: &NoKeys }
     }
 }
 
-/// A protocol that is spoken over a stream of bytes: a serial port, a TCP connection.
-pub trait OverStream {
-    /// Asks whether a unit of this protocol answers, and opens it. Nothing is changed by asking.
-    ///
-    /// # Errors
-    /// Link errors; `timed-out` when nothing answers; `invalid` for an unknown option.
-    fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>>;
-
-    /// The same, by a station that can say who it is.
-    ///
-    /// # Errors
-    /// As [`OverStream::open`]; `unauthorized` when the unit does not know the station.
-    fn open_as(
-        &self,
-        _keys: &dyn Keys,
-        link: Link,
-        options: &Options,
-        clock: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        self.open(link, options, clock, op)
-    }
-
-    /// Whether its units hang on serial ports too; else a serial port is asked only when this protocol is named.
-    fn over_serial(&self) -> bool {
-        true
-    }
-}
-
-/// A protocol that is spoken to a USB device as such.
-pub trait OverUsb {
-    /// Looks whether the device shows this protocol's interface, and opens it. Nothing is changed by asking.
-    ///
-    /// # Errors
-    /// Link errors; `unsupported` when it shows no such interface; `invalid` for an unknown option.
-    fn open(
-        &self,
-        device: Box<dyn usb::Device>,
-        options: &Options,
-        clock: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>>;
-
-    /// The same, by a station that can say who it is.
-    ///
-    /// # Errors
-    /// As [`OverUsb::open`]; `unauthorized` when the unit does not know the station.
-    fn open_as(
-        &self,
-        _keys: &dyn Keys,
-        device: Box<dyn usb::Device>,
-        options: &Options,
-        clock: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        self.open(device, options, clock, op)
-    }
-}
-
-/// A protocol that is spoken through a server that holds the unit.
-pub trait OverServer {
-    /// Has the server lead to the unit, and opens it. Nothing is changed by asking. The server shows its own keys.
-    ///
-    /// # Errors
-    /// Link errors; `gone` when the server holds no such unit; `invalid` for an unknown option.
-    fn open(
-        &self,
-        behind: Behind,
-        options: &Options,
-        clock: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>>;
+/// The protocol `name` is not spoken over what was opened.
+fn unspoken(name: &str, end: &Opened) -> Error {
+    let over = match end {
+        Opened::Stream(_) => "a stream of bytes",
+        Opened::Usb(_) => "USB itself",
+        Opened::Behind(_) => "a server",
+    };
+    Error::new(Kind::Unsupported, format!("{name} is not spoken over {over}"))
 }
 
 /// Every protocol that Hardwire drives.

@@ -73,6 +73,12 @@ pub enum Opened {
     Behind(Behind),
 }
 
+impl From<Link> for Opened {
+    fn from(link: Link) -> Opened {
+        Opened::Stream(link)
+    }
+}
+
 /// Opens what is at `address`. `options` are for serial ports; the others have none.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use super::map::Map;
 use crate::clock::{Clock, ManualClock};
 use crate::detect::{Change, Found, Watch};
 use crate::device::{Driver, Mode, ModeSpec, Op, Unit, UnitText};
-use crate::drivers::{Options, OverStream, Protocol};
+use crate::drivers::{Opening, Over, Protocol};
 use crate::error::{Error, Kind, Result};
 use crate::link::{Address, Contact, Link, Opened, SerialOptions, memory};
 
@@ -157,14 +157,12 @@ impl Protocol for Fake {
         &["pace"]
     }
 
-    fn over_stream(&self) -> Option<&dyn OverStream> {
-        Some(self)
+    fn over(&self) -> &'static [Over] {
+        &[Over::Serial, Over::Stream]
     }
-}
 
-impl OverStream for Fake {
-    fn open(&self, link: Link, _: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        match link.address.strip_prefix("serial ") {
+    fn open(&self, end: Opened, _: Opening<'_>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        match stream(end)?.address.strip_prefix("serial ") {
             Some(serial) if !serial.starts_with("boot-") => Ok(Box::new(FakeDriver(unit(serial)))),
             _ => Err(Error::new(Kind::TimedOut, "no reply")),
         }
@@ -183,22 +181,27 @@ impl Protocol for Loader {
         &[ModeSpec { mode: Mode::Bootloader, driver: "loader", offers: &[], reaches: &[] }]
     }
 
-    fn over_stream(&self) -> Option<&dyn OverStream> {
-        Some(self)
+    fn over(&self) -> &'static [Over] {
+        &[Over::Serial, Over::Stream]
     }
-}
 
-impl OverStream for Loader {
-    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        if !options.is_empty() {
+    fn open(&self, end: Opened, with: Opening<'_>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        if !with.options.is_empty() {
             return Err(Error::new(Kind::Invalid, "the loader takes no option"));
         }
-        match link.address.strip_prefix("serial ") {
+        match stream(end)?.address.strip_prefix("serial ") {
             Some(serial) if serial.starts_with("boot-") => {
                 Ok(Box::new(FakeDriver(Unit { mode: Mode::Bootloader, driver: "loader", ..unit(serial) })))
             }
             _ => Err(Error::new(Kind::TimedOut, "no reply")),
         }
+    }
+}
+
+fn stream(end: Opened) -> Result<Link> {
+    match end {
+        Opened::Stream(link) => Ok(link),
+        _ => Err(Error::new(Kind::Unsupported, "the fake is spoken over streams")),
     }
 }
 

@@ -26,7 +26,10 @@ pub fn modes(own: &str, spoken: &BTreeMap<Mode, String>, protocols: &[&'static d
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Offer;
+    use crate::device::{Driver, Offer, Op};
+    use crate::drivers::{Opening, Over};
+    use crate::error::{Error, Kind, Result};
+    use crate::link::Opened;
 
     struct Speaks(&'static str, &'static [&'static str], &'static [ModeSpec]);
 
@@ -39,6 +42,12 @@ mod tests {
         }
         fn kin(&self) -> &'static [&'static str] {
             self.1
+        }
+        fn over(&self) -> &'static [Over] {
+            &[]
+        }
+        fn open(&self, _: Opened, _: Opening<'_>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+            Err(Error::new(Kind::Unsupported, "it has modes and nothing else"))
         }
     }
 

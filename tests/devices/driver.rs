@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hardwire::clock::{Clock, SystemClock};
 use hardwire::device::{Cancel, Departure, Driver, Mode, Op, Progress};
 use hardwire::digest::{Algorithm, Digest};
-use hardwire::drivers::{Options, registry};
+use hardwire::drivers::{Opening, Options, registry};
 use hardwire::error::{Kind, Result};
 use hardwire::link::{self, Opened, SerialOptions};
 
@@ -35,7 +35,7 @@ fn open(address: &str, options: &Options) -> Result<Box<dyn Driver>> {
     let Opened::Stream(link) = link::open(&address.parse()?, &SerialOptions::default(), &clock)? else {
         panic!("{address} is no stream");
     };
-    with(|op| registry()[0].over_stream().expect("SMP runs over streams").open(link, options, &clock, op))
+    with(|op| registry()[0].open(link.into(), Opening::unknown(options), op))
 }
 
 fn opened(address: &str) -> Box<dyn Driver> {

@@ -5,19 +5,17 @@
 //!
 //! A unit need not be Android: a bare daemon has neither `getprop` nor `pm`. What it lacks is a capability less.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use protocols::android::archive::Requirement;
 
-use super::{Keys, NoKeys, Options, OverServer, OverStream, OverUsb, Protocol};
-use crate::clock::Clock;
+use super::{Opening, Over, Protocol};
 use crate::device::{
     Apps, Capability, Console, Departure, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op,
     Pattern, Power, Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::{Error, Kind, Result};
-use crate::link::{Behind, Link, usb};
+use crate::link::Opened;
 
 mod apps;
 mod auth;
@@ -114,72 +112,18 @@ impl Protocol for Adb {
         SIGNATURES
     }
 
-    fn over_stream(&self) -> Option<&dyn OverStream> {
-        Some(self)
+    fn over(&self) -> &'static [Over] {
+        &[Over::Stream, Over::Usb, Over::Server]
     }
 
-    fn over_usb(&self) -> Option<&dyn OverUsb> {
-        Some(self)
-    }
-
-    fn over_server(&self) -> Option<&dyn OverServer> {
-        Some(self)
-    }
-}
-
-impl OverStream for Adb {
-    fn open(&self, link: Link, options: &Options, clock: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        OverStream::open_as(self, &NoKeys, link, options, clock, op)
-    }
-
-    fn open_as(
-        &self,
-        keys: &dyn Keys,
-        link: Link,
-        options: &Options,
-        _: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        let options = AdbOptions::parse(options)?;
-        let wire = Wire::over_stream(link, keys, &options, op)?;
-        Ok(Box::new(open::open(wire, keys, &options, op)?))
-    }
-
-    fn over_serial(&self) -> bool {
-        false
-    }
-}
-
-impl OverUsb for Adb {
-    fn open(
-        &self,
-        device: Box<dyn usb::Device>,
-        options: &Options,
-        clock: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        OverUsb::open_as(self, &NoKeys, device, options, clock, op)
-    }
-
-    fn open_as(
-        &self,
-        keys: &dyn Keys,
-        device: Box<dyn usb::Device>,
-        options: &Options,
-        _: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        let options = AdbOptions::parse(options)?;
-        let wire = Wire::over_usb(device, keys, &options, op)?;
-        Ok(Box::new(open::open(wire, keys, &options, op)?))
-    }
-}
-
-impl OverServer for Adb {
-    fn open(&self, behind: Behind, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let options = AdbOptions::parse(options)?;
-        let wire = Wire::over_server(behind, &options, op)?;
-        Ok(Box::new(open::open(wire, &NoKeys, &options, op)?))
+    fn open(&self, end: Opened, with: Opening<'_>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let options = AdbOptions::parse(with.options)?;
+        let wire = match end {
+            Opened::Stream(link) => Wire::over_stream(link, with.keys, &options, op)?,
+            Opened::Usb(device) => Wire::over_usb(device, with.keys, &options, op)?,
+            Opened::Behind(behind) => Wire::over_server(behind, &options, op)?,
+        };
+        Ok(Box::new(open::open(wire, with.keys, &options, op)?))
     }
 }
 

@@ -9,8 +9,9 @@ use protocols::adb::session::WINDOW;
 use super::options::AdbOptions;
 use super::survey::Survey;
 use super::wire::Wire;
-use super::{AdbDriver, Keys, NAME};
+use super::{AdbDriver, NAME};
 use crate::device::{Capability, Level, Mode, Offer, Op, SlotState, Unit, UnitText};
+use crate::drivers::Keys;
 use crate::error::Result;
 
 /// How long Android may take from its daemon's start to its own.

@@ -8,18 +8,15 @@
 //! what runs. Addresses come from the file (Intel HEX, DfuSe); a raw binary goes to the start of its slot, or to the
 //! address that is named behind the slot: `internal-flash/0x08004000`. The protocol itself is [`protocols::dfu`].
 
-use std::sync::Arc;
-
 use protocols::usb::UsbId;
 
-use super::{Options, OverUsb, Protocol};
-use crate::clock::Clock;
+use super::{Opening, Over, Protocol, unspoken};
 use crate::device::{
     Capability, Content, Driver, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Signature, Speaks, Unit,
     Via,
 };
 use crate::error::Result;
-use crate::link::usb;
+use crate::link::Opened;
 
 mod exchange;
 mod firmware;
@@ -92,20 +89,13 @@ impl Protocol for Dfu {
         SIGNATURES
     }
 
-    fn over_usb(&self) -> Option<&dyn OverUsb> {
-        Some(self)
+    fn over(&self) -> &'static [Over] {
+        &[Over::Usb]
     }
-}
 
-impl OverUsb for Dfu {
-    fn open(
-        &self,
-        device: Box<dyn usb::Device>,
-        options: &Options,
-        _: &Arc<dyn Clock>,
-        _: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        let options = options::DfuOptions::parse(options)?;
+    fn open(&self, end: Opened, with: Opening<'_>, _: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let Opened::Usb(device) = end else { return Err(unspoken(NAME, &end)) };
+        let options = options::DfuOptions::parse(with.options)?;
         Ok(Box::new(open::open(device, &options)?))
     }
 }

@@ -7,19 +7,17 @@
 //!
 //! [its kin]: super::Protocol::kin
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use protocols::android::archive::Requirement;
 
-use super::{Options, OverStream, OverUsb, Protocol};
-use crate::clock::Clock;
+use super::{Opening, Over, Protocol, unspoken};
 use crate::device::{
     Capability, Console, Content, Diagnostics, Driver, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
     Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
-use crate::link::{Link, usb};
+use crate::link::Opened;
 
 mod console;
 mod diagnostics;
@@ -102,38 +100,20 @@ impl Protocol for Fastboot {
         SIGNATURES
     }
 
-    fn over_stream(&self) -> Option<&dyn OverStream> {
-        Some(self)
+    fn over(&self) -> &'static [Over] {
+        &[Over::Stream, Over::Usb]
     }
 
-    fn over_usb(&self) -> Option<&dyn OverUsb> {
-        Some(self)
-    }
-}
-
-impl OverStream for Fastboot {
-    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let options = options::FastbootOptions::parse(options)?;
-        let wire = Wire::over_tcp(link, op)?;
-        Ok(Box::new(open::open(wire, None, &options, op)?))
-    }
-
-    fn over_serial(&self) -> bool {
-        false
-    }
-}
-
-impl OverUsb for Fastboot {
-    fn open(
-        &self,
-        device: Box<dyn usb::Device>,
-        options: &Options,
-        _: &Arc<dyn Clock>,
-        op: &mut Op<'_>,
-    ) -> Result<Box<dyn Driver>> {
-        let options = options::FastbootOptions::parse(options)?;
-        let serial = device.about().serial.clone();
-        let wire = Wire::over_usb(device)?;
+    fn open(&self, end: Opened, with: Opening<'_>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let options = options::FastbootOptions::parse(with.options)?;
+        let (wire, serial) = match end {
+            Opened::Stream(link) => (Wire::over_tcp(link, op)?, None),
+            Opened::Usb(device) => {
+                let serial = device.about().serial.clone();
+                (Wire::over_usb(device)?, serial)
+            }
+            Opened::Behind(_) => return Err(unspoken(NAME, &end)),
+        };
         Ok(Box::new(open::open(wire, serial.as_deref(), &options, op)?))
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use protocols::fastboot::message::size;
 
-use super::Options;
-use crate::drivers::patience;
+use crate::drivers::{Options, patience};
 use crate::error::{Error, Kind, Result};
 
 /// Less has no room for an image.

@@ -5,18 +5,16 @@
 //! itself is [`protocols::smp`].
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use protocols::smp::Group;
 
-use super::{Options, OverStream, Protocol};
-use crate::clock::Clock;
+use super::{Opening, Over, Protocol, unspoken};
 use crate::device::{
     Capability, Console, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power, Proof,
     Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
-use crate::link::Link;
+use crate::link::Opened;
 
 mod console;
 mod diagnostics;
@@ -101,14 +99,13 @@ impl Protocol for Smp {
         SIGNATURES
     }
 
-    fn over_stream(&self) -> Option<&dyn OverStream> {
-        Some(self)
+    fn over(&self) -> &'static [Over] {
+        &[Over::Serial, Over::Stream]
     }
-}
 
-impl OverStream for Smp {
-    fn open(&self, link: Link, options: &Options, _: &Arc<dyn Clock>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let options = SmpOptions::parse(options)?;
+    fn open(&self, end: Opened, with: Opening<'_>, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
+        let Opened::Stream(link) = end else { return Err(unspoken(NAME, &end)) };
+        let options = SmpOptions::parse(with.options)?;
         let (wire, survey, unit) = open::open(link, &options, op)?;
         Ok(Box::new(SmpDriver { wire, survey, unit, uploaded: None, deleted: BTreeSet::new() }))
     }

@@ -12,9 +12,9 @@ use super::resolve::on_usb_port;
 use super::{Target, World};
 use crate::detect::Found;
 use crate::device::{Bay, BayId, Continuity, Departure, Driver, Known, Mode, Op, Proof, Returned, UnitText};
-use crate::drivers::{Options, Protocol};
+use crate::drivers::{Opening, Options, Over, Protocol};
 use crate::error::{Error, Kind, Result};
-use crate::link::{Address, Opened};
+use crate::link::Address;
 use plugged::Plugged;
 
 /// The place of one unit: a port, or the ports of a bay of the map.
@@ -182,7 +182,7 @@ impl PortBay {
     }
 
     fn is_served(&self, driver: &str) -> bool {
-        self.protocol(driver).is_some_and(|protocol| protocol.over_server().is_some())
+        self.protocol(driver).is_some_and(|protocol| protocol.over().contains(&Over::Server))
     }
 
     /// What else is in the bay.
@@ -233,11 +233,14 @@ impl PortBay {
         let kin = kin.map_or(&[][..], |protocol| protocol.kin());
         let may = |name: &str| forced.is_none_or(|forced| forced == name) || kin.contains(&name);
         let shown = there.driver.filter(|driver| may(driver));
-        let is_spoken = |protocol: &dyn Protocol| match there.address {
-            Address::Usb(_) => protocol.over_usb().is_some(),
-            Address::Tty(_) => protocol.over_stream().is_some_and(|over| forced.is_some() || over.over_serial()),
-            Address::Tcp { .. } => protocol.over_stream().is_some(),
-            Address::Server { .. } => protocol.over_server().is_some(),
+        let is_spoken = |protocol: &dyn Protocol| {
+            let over = |over| protocol.over().contains(&over);
+            match there.address {
+                Address::Usb(_) => over(Over::Usb),
+                Address::Tty(_) => over(Over::Serial) || (forced.is_some() && over(Over::Stream)),
+                Address::Tcp { .. } => over(Over::Stream),
+                Address::Server { .. } => over(Over::Server),
+            }
         };
         let is_awaited =
             |protocol: &dyn Protocol| to.is_some_and(|to| protocol.modes().iter().any(|spec| to.contains(&spec.mode)));
@@ -262,21 +265,8 @@ impl PortBay {
     }
 
     fn speak(&self, protocol: &dyn Protocol, address: &Address, op: &mut Op<'_>) -> Result<Box<dyn Driver>> {
-        let (options, clock) = (&self.options_of(protocol), self.world.clock());
-        match self.world.open(address, &self.target.serial)? {
-            Opened::Stream(link) => match protocol.over_stream() {
-                Some(over) => over.open_as(self.world.keys(), link, options, clock, op),
-                None => Err(Error::new(Kind::Unsupported, format!("{} needs a USB device", protocol.name()))),
-            },
-            Opened::Usb(device) => match protocol.over_usb() {
-                Some(over) => over.open_as(self.world.keys(), device, options, clock, op),
-                None => Err(Error::new(Kind::Unsupported, format!("{} needs a serial port", protocol.name()))),
-            },
-            Opened::Behind(behind) => match protocol.over_server() {
-                Some(over) => over.open(behind, options, clock, op),
-                None => Err(Error::new(Kind::Unsupported, format!("{} goes through no server", protocol.name()))),
-            },
-        }
+        let with = Opening { options: &self.options_of(protocol), keys: self.world.keys() };
+        protocol.open(self.world.open(address, &self.target.serial)?, with, op)
     }
 }
 

@@ -8,9 +8,10 @@ use firmware_stubs::usb::Then;
 use firmware_stubs::usb::host::{Host, Trouble};
 use hardwire::clock::Clock;
 use hardwire::device::{Bay, BayId, Departure, Driver, Known, Op, Returned};
-use hardwire::drivers::{Options as LinkOptions, Protocol};
+use hardwire::drivers::{Opening, Options as LinkOptions, Protocol};
 use hardwire::error::{Error, Result};
 use hardwire::ledger::Filter;
+use hardwire::link::Opened;
 use hardwire::link::usb::fault::Faults;
 use hardwire::link::usb::memory::{self, Answer, Peripheral};
 use hardwire::profile::model::{Resolved, Step};
@@ -128,7 +129,7 @@ impl Port {
         let handle = Arc::new(Mutex::new(Handle { plugged: Arc::clone(&self.plugged), number }));
         let device = self.faults.wrap(memory::open("1-1", &handle, &self.clock)?);
         let id = format!("{:04x}:{:04x}", device.about().vendor, device.about().product);
-        let mut driver = dfu().over_usb().expect("USB").open(device, &self.options, &self.clock, op)?;
+        let mut driver = dfu().open(Opened::Usb(device), Opening::unknown(&self.options), op)?;
         driver.met_as(self.first_id.get_or_insert(id));
         Ok(driver)
     }

@@ -7,7 +7,7 @@ use firmware_stubs::usb::Then;
 use firmware_stubs::usb::host::{Host, Trouble};
 use hardwire::clock::Clock;
 use hardwire::device::{Bay, BayId, Departure, Driver, Known, Mode, ModeSpec, Op, Returned};
-use hardwire::drivers::Options as LinkOptions;
+use hardwire::drivers::{Opening, Options as LinkOptions};
 use hardwire::error::{Error, Kind, Result};
 use hardwire::link::memory::{self, Peer};
 use hardwire::profile::model::{Resolved, Step};
@@ -157,7 +157,7 @@ impl Port {
         };
         let connection = Connection { plugged: Arc::clone(&self.plugged), number, speaks };
         let link = memory::served(&Arc::new(Mutex::new(connection)), &self.clock);
-        protocol(name).over_stream().expect("a stream").open(link, &LinkOptions::new(), &self.clock, op)
+        protocol(name).open(link.into(), Opening::unknown(&LinkOptions::new()), op)
     }
 }
 

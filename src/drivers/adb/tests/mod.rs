@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex};
 use daemon::{Daemon, Reply};
 
 use super::*;
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock};
 use crate::device::Cancel;
+use crate::drivers::{Keys, NoKeys};
 use crate::error::{Error, Kind};
 use crate::link::memory;
 
@@ -40,7 +41,7 @@ fn with_keys<T>(
     let mut op = Op::new(&*clock, &cancel, &mut quiet);
     let daemon = Arc::new(Mutex::new(daemon));
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let opened = OverStream::open_as(&Adb, keys, memory::served(&daemon, &clock), &options, &clock, &mut op);
+    let opened = Adb.open(memory::served(&daemon, &clock).into(), Opening { options: &options, keys }, &mut op);
     let done = opened.map(|mut driver| ask(&mut *driver, &mut op));
     let daemon = Arc::into_inner(daemon).expect("the driver is closed").into_inner().expect("no panic");
     (done, daemon)

@@ -7,6 +7,7 @@ use protocols::adb::server::{self, Answer};
 use protocols::time::Moment;
 
 use super::*;
+use crate::link::Behind;
 use crate::link::memory::Peer;
 
 /// What the server knows, and what became of it.
@@ -121,7 +122,7 @@ fn through<T>(
         }
     });
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let opened = OverServer::open(&Adb, behind, &options, &clock, &mut op);
+    let opened = Adb.open(Opened::Behind(behind), Opening::unknown(&options), &mut op);
     let done = opened.map(|mut driver| ask(&mut *driver, &held, &mut op));
     let asked = held.lock().unwrap().asked.clone();
     (done, asked)

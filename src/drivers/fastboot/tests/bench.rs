@@ -11,7 +11,7 @@ use super::super::options::FastbootOptions;
 use super::super::{Fastboot, FastbootDriver, open};
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Cancel, Driver, Op, Progress};
-use crate::drivers::OverStream;
+use crate::drivers::{Opening, Protocol};
 use crate::error::{Error, Kind, Result};
 use crate::link::memory::{self, Peer};
 
@@ -157,7 +157,7 @@ impl Bench {
         let link = memory::served(&self.phone, &clock);
         let framing = self.framing;
         self.with(|op| match framing {
-            Framing::Lengths => Fastboot.open(link, &[].into(), &clock, op),
+            Framing::Lengths => Fastboot.open(link.into(), Opening::unknown(&[].into()), op),
             Framing::Transfers => {
                 let driver: FastbootDriver =
                     open::open(Wire::over_packets(link), Some("USB-1"), &FastbootOptions::default(), op)?;

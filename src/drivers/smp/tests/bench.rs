@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Cancel, Driver, Op, Progress};
 use crate::drivers::smp::Smp;
-use crate::drivers::{Options, OverStream};
+use crate::drivers::{Opening, Options, Protocol};
 use crate::error::{Error, Kind, Result};
 use crate::link::memory::{self, Peer};
 use crate::link::{Link, fault};
@@ -157,7 +157,7 @@ impl Bench {
 
     pub(super) fn try_open(&self, link: Link, options: &[(&str, &str)]) -> Result<Box<dyn Driver>> {
         let options: Options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        self.op(|op| Smp.open(link, &options, &self.clock, op))
+        self.op(|op| Smp.open(link.into(), Opening::unknown(&options), op))
     }
 
     /// Opens the unit over a link that misbehaves.

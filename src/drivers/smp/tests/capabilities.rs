@@ -458,8 +458,8 @@ fn a_retry_is_counted() {
     let lost = Fault { direction: Direction::Out, at: At::Chunk(3), harm: Harm::Drop };
     let link = crate::link::fault::wrap(bench.link(), &[lost], &bench.clock);
     let retries = bench.op(|op| {
-        use crate::drivers::OverStream as _;
-        crate::drivers::smp::Smp.open(link, &Default::default(), &bench.clock, op).map(|_| op.retries)
+        use crate::drivers::{Opening, Protocol as _};
+        crate::drivers::smp::Smp.open(link.into(), Opening::unknown(&[].into()), op).map(|_| op.retries)
     });
     assert_eq!(retries.unwrap(), 1);
     assert!(bench.clock.now().since_start() >= Duration::from_secs(1));

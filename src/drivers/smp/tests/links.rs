@@ -8,7 +8,7 @@ use super::bench::{Bench, bytes, image};
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Cancel, Driver, Op, Progress};
 use crate::drivers::smp::Smp;
-use crate::drivers::{Options, OverStream};
+use crate::drivers::{Opening, Options, Protocol};
 use crate::error::{Kind, Result};
 use crate::link::fault::{At, Direction, Fault, Harm};
 use crate::link::memory;
@@ -24,7 +24,7 @@ fn open_script(
     let mut quiet = |_: Progress| {};
     let mut op = Op::new(&*clock, &cancel, &mut quiet);
     op.deadline = deadline.map(|deadline| clock.now() + deadline);
-    let opened = Smp.open(memory::served(&device, &clock), &Options::new(), &clock, &mut op);
+    let opened = Smp.open(memory::served(&device, &clock).into(), Opening::unknown(&Options::new()), &mut op);
     (opened, clock.now().since_start())
 }
 
@@ -62,7 +62,7 @@ fn an_endless_talker_is_not_waited_for_for_ever() {
     let faults: Vec<_> = (1..100_000).map(|nth| Fault { at: At::Chunk(nth), ..late }).take(200).collect();
     let link = crate::link::fault::wrap(memory::served(&talker, &clock), &faults, &clock);
     op.deadline = Some(clock.now() + Duration::from_secs(30));
-    let error = Smp.open(link, &Options::new(), &clock, &mut op).err().unwrap();
+    let error = Smp.open(link.into(), Opening::unknown(&Options::new()), &mut op).err().unwrap();
     assert!(matches!(error.kind(), Kind::TimedOut | Kind::Garbled), "{error}");
 }
 

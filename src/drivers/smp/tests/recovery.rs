@@ -12,7 +12,7 @@ use super::bench::{Unit, image};
 use crate::clock::{Clock, ManualClock};
 use crate::device::{Activate, Cancel, Capability, Driver, Level, Mode, Op, Progress};
 use crate::drivers::smp::Smp;
-use crate::drivers::{Options, OverStream};
+use crate::drivers::{Opening, Options, Protocol};
 use crate::error::Kind;
 use crate::link::memory;
 
@@ -72,7 +72,8 @@ fn open(images: Vec<ImageState>) -> Opened {
     };
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let device = Arc::new(Mutex::new((answer, Vec::new())));
-    let opened = op(&clock, |op| Smp.open(memory::served(&device, &clock), &Options::new(), &clock, op));
+    let opened =
+        op(&clock, |op| Smp.open(memory::served(&device, &clock).into(), Opening::unknown(&Options::new()), op));
     (opened.unwrap(), recovery, clock)
 }
 
