@@ -1,7 +1,7 @@
 //! A phone that is pulled anywhere on its way through Android and its bootloader: no false pass, no run that hangs, and the
 //! next run passes.
 //!
-//! `tests/phone` has every packet of that way in memory; these cuts are on a real kernel, with a hand that pushes the
+//! `tests/memory` has every packet of that way in memory; these cuts are on a real kernel, with a hand that pushes the
 //! phone in again while the run still waits for it, or only when the run has given it up.
 
 use std::fs;
