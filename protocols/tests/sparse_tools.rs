@@ -1,14 +1,25 @@
-//! Android's own tools on the sparse images that are made here, where they are installed (Debian's
-//! `android-sdk-libsparse-utils`).
+//! Android's own tools on the sparse images that are made here, of two generations. `tests/devices/setup` fetches them; they
+//! run where `HARDWIRE_TEST_DEVICES` names `android`, and where they are named and cannot run the test fails.
 
 use protocols::android::sparse::Image;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn run(folder: &Path, program: &str, arguments: &[&str]) {
+/// Where the tools of a generation lie.
+fn tools(generation: &str) -> PathBuf {
+    let tmp = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    tmp.parent().expect("cargo's tmp lies in the target folder").join("devices/android").join(generation)
+}
+
+fn is_named() -> bool {
+    let named = std::env::var("HARDWIRE_TEST_DEVICES").unwrap_or_default();
+    named.split(',').any(|word| word == "all" || word == "android")
+}
+
+fn run(folder: &Path, program: &Path, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).current_dir(folder).output().expect("a tool that runs");
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
 }
 
 /// 700 blocks: noise, zeros, text and a repeated word, in runs of different lengths, and an odd end.
@@ -36,15 +47,21 @@ fn plain() -> Vec<u8> {
 
 #[test]
 fn what_is_made_here_is_what_the_tools_of_android_read_and_write() {
-    if Command::new("simg2img").output().is_err() {
-        eprintln!("left out: simg2img is not installed");
+    if !is_named() {
+        eprintln!("left out: android is not in HARDWIRE_TEST_DEVICES (see tests/devices/setup)");
         return;
     }
+    for generation in ["29", "34"] {
+        agree_with(&tools(generation));
+    }
+}
+
+fn agree_with(tools: &Path) {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let plain = plain();
     fs::write(folder.join("plain"), &plain).expect("written");
-    run(folder, "img2simg", &["plain", "theirs"]);
+    run(folder, &tools.join("img2simg"), &["plain", "theirs"]);
 
     let image = Image::read(&plain).expect("memory");
     let theirs = fs::read(folder.join("theirs")).expect("theirs");
@@ -62,7 +79,7 @@ fn what_is_made_here_is_what_the_tools_of_android_read_and_write() {
         }
         arguments.push("expanded".to_owned());
         let _ = fs::remove_file(folder.join("expanded"));
-        run(folder, "simg2img", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        run(folder, &tools.join("simg2img"), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         let mut expanded = fs::read(folder.join("expanded")).expect("expanded");
         // A hole at the end makes the tool's file no longer.
         expanded.resize(padded.len(), 0);
