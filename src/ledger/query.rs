@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -33,6 +33,37 @@ pub struct Filter {
     pub profile: Option<String>,
     /// Only the newest so many of them.
     pub limit: Option<u32>,
+}
+
+impl Filter {
+    /// The question, and the values that it compares with.
+    pub(super) fn query(&self) -> (String, Vec<String>) {
+        let (conditions, values): (Vec<String>, Vec<String>) = self.conditions().into_iter().unzip();
+        let place = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+        // In SQLite a limit below zero is none.
+        let limit = self.limit.map_or(-1, i64::from);
+        let query = format!(
+            "SELECT {COLUMNS} FROM (SELECT {COLUMNS} FROM record {place} ORDER BY seq DESC LIMIT {limit}) ORDER BY seq"
+        );
+        (query, values)
+    }
+
+    /// What a record must be, and the value that each condition compares with. Conditions that are not asked for are left
+    /// away, so that the database finds a unit or a run by its index.
+    fn conditions(&self) -> Vec<(String, String)> {
+        let (batch, profile) = (format!("{} =", said("batch")), format!("{} =", said("profile.digest")));
+        let asked = [
+            ("serial =", self.serial.clone()),
+            ("kind =", self.kind.map(|kind| kind.name().to_owned())),
+            ("outcome =", self.outcome.clone()),
+            ("at >=", self.since.map(time)),
+            ("at <", self.until.map(time)),
+            ("run =", self.run.map(|run| run.to_string())),
+            (&batch, self.batch.clone()),
+            (&profile, self.profile.clone()),
+        ];
+        asked.into_iter().filter_map(|(is, value)| Some((format!("{is} ?"), value?))).collect()
+    }
 }
 
 /// A record as it is stored.
@@ -110,30 +141,9 @@ impl Ledger {
     /// As [`Ledger::list`], and what `take` returns.
     pub fn each(&self, filter: &Filter, mut take: impl FnMut(Record) -> Result<()>) -> Result<()> {
         const DOING: &str = "the ledger cannot be read";
-        let query = format!(
-            "SELECT {COLUMNS} FROM (
-                SELECT {COLUMNS} FROM record
-                WHERE (?1 IS NULL OR serial = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR outcome = ?3)
-                    AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5) AND (?6 IS NULL OR run = ?6)
-                    AND (?7 IS NULL OR {} = ?7) AND (?8 IS NULL OR {} = ?8)
-                ORDER BY seq DESC LIMIT ?9)
-            ORDER BY seq",
-            said("batch"),
-            said("profile.digest"),
-        );
-        let values = params![
-            filter.serial,
-            filter.kind.map(RecordKind::name),
-            filter.outcome,
-            filter.since.map(time),
-            filter.until.map(time),
-            filter.run.map(|run| run.to_string()),
-            filter.batch,
-            filter.profile,
-            filter.limit.map_or(-1, i64::from),
-        ];
+        let (query, values) = filter.query();
         let mut statement = self.ask(DOING, |c| c.prepare(&query))?;
-        let mut rows = self.ask(DOING, |_| statement.query(values))?;
+        let mut rows = self.ask(DOING, |_| statement.query(params_from_iter(values)))?;
         while let Some(row) = self.ask(DOING, |_| rows.next())? {
             take(record(row)?)?;
         }

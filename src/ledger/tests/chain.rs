@@ -105,6 +105,26 @@ fn a_filter_lets_through_what_it_names() {
 }
 
 #[test]
+fn a_unit_and_a_run_are_found_without_a_look_at_all_records() {
+    let root = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&home(root.path())).unwrap();
+    let way = |filter: Filter| {
+        let (query, values) = filter.query();
+        let steps = ledger.ask("it cannot be asked", |c| {
+            let mut explained = c.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
+            explained.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3))?.collect()
+        });
+        let steps: Vec<String> = steps.unwrap();
+        steps.join("\n")
+    };
+    let recent = Some(at(1));
+    let unit = way(Filter { serial: Some("A".into()), since: recent, ..Filter::default() });
+    assert!(unit.contains("SEARCH record USING INDEX record_serial"), "{unit}");
+    let run = way(Filter { run: Some(Uuid::nil()), ..Filter::default() });
+    assert!(run.contains("SEARCH record USING INDEX"), "{run}");
+}
+
+#[test]
 fn a_batch_and_a_profile_are_found_by_what_records_say_of_them() {
     let root = tempfile::tempdir().unwrap();
     let home = home(root.path());
