@@ -121,8 +121,9 @@ fn venue_from(here: Mode, step: &Step, unit: &Unit, modes: &[ModeSpec]) -> Venue
         return stay(act);
     }
     let reached = modes.iter().find(|spec| spec.mode == act).map_or(&[][..], |spec| spec.reaches);
-    let look = [here, act].iter().chain(reached).copied().find(shows);
-    Venue { act, look: look.unwrap_or(act) }
+    let look = [here, act].iter().chain(reached).copied().find(shows).unwrap_or(act);
+    // What is only looked at is brought nowhere else.
+    Venue { act: if step.check { look } else { act }, look }
 }
 
 /// The mode in which the driver `name` speaks to the unit: this one, or the first that it can be told into.
@@ -294,6 +295,14 @@ impl<'a> Way<'a> {
         let back = (step.place.is_none() && moved).then_some(self.after);
         if let Some(mode) = steps::kind(&step.body).restarts().or(back) {
             self.ahead = mode;
+            self.restarted = true;
+        }
+    }
+
+    /// The step before was only looked at: one that says no place leaves the unit where it was.
+    pub(super) fn looked(&mut self, step: &Step) {
+        if step.place.is_none() && self.ahead != self.before {
+            self.ahead = self.before;
             self.restarted = true;
         }
     }

@@ -111,6 +111,7 @@ pub fn make(
         match one.action {
             Action::Write | Action::Later => way.follow(step),
             Action::Already => way.settle(step),
+            Action::Read if step.check => way.looked(step),
             _ => {}
         }
         planned.insert(index, one);
@@ -177,6 +178,12 @@ fn one(
     });
     kind.foresee(driver)?;
     let in_place = way.enter(step, driver)?;
+    if step.check {
+        if !(here && in_place) {
+            way.promises(kind.needs())?;
+        }
+        return Ok(planned(Action::Read, "it is looked at when its turn comes".to_owned(), 0));
+    }
     if let Some(action) = kind.action() {
         if here && in_place {
             kind.check(driver)?;

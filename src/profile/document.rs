@@ -216,6 +216,7 @@ pub struct StepSpec {
     pub(super) timeout: Option<Duration>,
     pub(super) always: bool,
     pub(super) once: Once,
+    pub(super) check: bool,
     pub(super) on_fail: Option<Text>,
 }
 
@@ -229,7 +230,7 @@ pub enum BodySpec {
     /// `settings`
     Settings { set: Vec<(String, Typed)>, delete: Vec<String> },
     /// `files`
-    Files { put: Vec<(String, FileSpec)> },
+    Files { put: Vec<(String, FileSpec)>, empty: Vec<String> },
     /// `apps`
     Apps { install: Vec<Vec<String>>, remove: Vec<String>, options: InstallOptions },
     /// `ask`

@@ -90,6 +90,8 @@ pub struct Step {
     pub always: bool,
     /// How often an action that is no state is done.
     pub once: Once,
+    /// Whether it is only looked at, when its turn comes: what is not so is not made so, and ends the run.
+    pub check: bool,
     /// What a person at the line reads instead of the error when it fails.
     pub on_fail: Option<String>,
 }
@@ -110,6 +112,7 @@ impl Step {
             timeout: None,
             always: false,
             once: Once::Run,
+            check: false,
             on_fail: None,
         }
     }
@@ -306,13 +309,15 @@ pub struct FilesStep {
     pub put: Vec<(String, Payload)>,
     /// Folders that hold these files, in the profile's order.
     pub trees: Vec<PutTree>,
+    /// Folders that hold no files, in the profile's order; folders may be in them.
+    pub empty: Vec<String>,
 }
 
 impl FilesStep {
     /// Files alone.
     #[must_use]
     pub fn of(put: Vec<(String, Payload)>) -> FilesStep {
-        FilesStep { put, trees: Vec::new() }
+        FilesStep { put, trees: Vec::new(), empty: Vec::new() }
     }
 
     /// The path of every file that it writes.
@@ -356,7 +361,7 @@ pub struct Leaf {
 pub struct AppsStep {
     /// The applications to install: of each its files, artifact name to content.
     pub install: Vec<Vec<(String, Payload)>>,
-    /// The package names that must be gone.
+    /// The package names that must be gone; `*` is every one that does not belong to the system.
     pub remove: Vec<String>,
     /// How they are installed.
     pub options: InstallOptions,

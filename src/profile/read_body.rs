@@ -48,7 +48,11 @@ pub(super) fn read_body(
             need_some(["set", "delete"])?;
             read_settings(&fields, scope)?
         }
-        "files" => BodySpec::Files { put: read_put(fields.need("put")?, scope, artifacts)? },
+        "files" => {
+            need_some(["put", "empty"])?;
+            let put = fields.get("put").map(|n| read_put(n, scope, artifacts)).transpose()?.unwrap_or_default();
+            BodySpec::Files { put, empty: read_empty(fields.get("empty"))? }
+        }
         "apps" => {
             need_some(["install", "remove"])?;
             read_apps(&fields, artifacts)?
@@ -164,7 +168,8 @@ fn read_apps(fields: &Fields<'_>, artifacts: &Artifacts) -> Result<BodySpec> {
     }
     let mut remove = Vec::new();
     for node in fields.get("remove").map(|n| n.list("`remove`")).transpose()?.unwrap_or_default() {
-        remove.push(package(node, "an entry of `remove`")?);
+        let is_all = matches!(&node.value, Value::Text(text) if text == "*");
+        remove.push(if is_all { "*".to_owned() } else { package(node, "an entry of `remove`")? });
     }
     if install.is_empty() && remove.is_empty() {
         return Err(fields.at().error("`apps` does nothing: nothing is installed or removed"));
@@ -279,6 +284,17 @@ fn read_put(node: &Node, scope: &Scope, artifacts: &Artifacts) -> Result<Vec<(St
         put.push((key.text.clone(), read_file(value, &key.text, scope, artifacts)?));
     }
     Ok(put)
+}
+
+/// Folders that hold no files.
+fn read_empty(node: Option<&Node>) -> Result<Vec<String>> {
+    let mut empty = Vec::new();
+    for node in node.map(|n| n.list("`empty`")).transpose()?.unwrap_or_default() {
+        let path = node.text("an entry of `empty`")?;
+        unit_path(path, &node.at)?;
+        empty.push(path.to_owned());
+    }
+    Ok(empty)
 }
 
 fn read_file(node: &Node, path: &str, scope: &Scope, artifacts: &Artifacts) -> Result<FileSpec> {

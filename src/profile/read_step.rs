@@ -12,13 +12,13 @@ use super::template::{Scope, When};
 use crate::error::Result;
 
 /// The keys that any step may carry.
-pub const COMMON: [&str; 10] =
-    ["name", "when", "verify", "proved_by", "in", "retries", "timeout", "always", "once", "on_fail"];
+pub const COMMON: [&str; 11] =
+    ["name", "when", "verify", "proved_by", "in", "retries", "timeout", "always", "once", "check", "on_fail"];
 /// The step kinds and the keys of each.
 pub const KINDS: [(&str, &[&str]); 10] = [
     ("firmware", &["artifact", "slot", "activate", "layout", "wipe", "loaders"]),
     ("settings", &["set", "delete"]),
-    ("files", &["put"]),
+    ("files", &["put", "empty"]),
     ("apps", &["install", "remove", "downgrade", "grant"]),
     ("ask", &["say", "answer", "timeout"]),
     ("diagnose", &["expect", "attach"]),
@@ -107,9 +107,20 @@ fn read_step(node: &Node, number: usize, scope: &Scope, artifacts: &Artifacts) -
         },
         timeout: timeout.or(own_timeout),
         always: fields.get("always").map(|n| n.bool("`always`")).transpose()?.unwrap_or(false),
+        check: read_check(fields.get("check"), kind)?,
         once: fields.get("once").map(|n| n.choice("`once`", &ONCE)).transpose()?.unwrap_or_default(),
         on_fail: open_text(fields.get("on_fail"), "`on_fail`", scope)?,
     })
+}
+
+/// Whether a step is only looked at: what is no state cannot be.
+fn read_check(node: Option<&Node>, kind: &str) -> Result<bool> {
+    let Some(node) = node else { return Ok(false) };
+    let check = node.bool("`check`")?;
+    if check && !matches!(kind, "firmware" | "settings" | "files" | "apps" | "erase") {
+        return Err(node.at.error(format_args!("`{kind}` is no state that `check` could look at")));
+    }
+    Ok(check)
 }
 
 fn step_text(node: &Node, key: &str) -> Result<String> {
@@ -208,7 +219,7 @@ pub(super) fn secrets(steps: &[StepSpec]) -> (Vec<&str>, Vec<&str>) {
             BodySpec::Settings { set, .. } => {
                 settings.extend(set.iter().filter(|(_, v)| v.is_secret()).map(|(key, _)| key.as_str()));
             }
-            BodySpec::Files { put } => {
+            BodySpec::Files { put, .. } => {
                 files.extend(put.iter().filter(|(_, v)| v.is_secret()).map(|(path, _)| path.as_str()));
             }
             _ => {}

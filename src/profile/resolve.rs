@@ -116,6 +116,7 @@ impl Prepared {
             timeout: spec.timeout,
             always: spec.always,
             once: spec.once,
+            check: spec.check,
         })
     }
 
@@ -153,8 +154,8 @@ impl Prepared {
                     delete: delete.clone(),
                 })
             }
-            BodySpec::Files { put } => {
-                let mut step = FilesStep::of(Vec::new());
+            BodySpec::Files { put, empty } => {
+                let mut step = FilesStep { empty: empty.clone(), ..FilesStep::of(Vec::new()) };
                 for (path, file) in put {
                     match file {
                         FileSpec::Tree(name, keep) => {

@@ -276,6 +276,8 @@ struct Step {
     always: Option<bool>,
     /// How often an action that is no state is done (default: run).
     once: Option<Once>,
+    /// Whether it is only looked at, when its turn comes: what is not so ends the run.
+    check: Option<bool>,
     /// What a person at the line reads instead of the error when it fails: what to do with the unit.
     on_fail: Option<String>,
     /// A firmware image in a slot.
@@ -409,7 +411,9 @@ fn anything(_: &mut SchemaGenerator) -> Schema {
 struct Files {
     /// Absolute path on the unit to content.
     #[schemars(extend("minProperties" = 1))]
-    put: BTreeMap<String, FileContent>,
+    put: Option<BTreeMap<String, FileContent>>,
+    /// Folders that hold no files.
+    empty: Option<Vec<String>>,
 }
 
 /// What a file holds, or a folder.

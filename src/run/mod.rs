@@ -4,6 +4,7 @@
 
 mod attempt;
 mod away;
+mod check;
 pub mod event;
 mod keep;
 mod observer;

@@ -106,7 +106,7 @@ fn settle(mut item: Item, before: &[Item], proven: Option<Level>) -> Item {
     item
 }
 
-fn mismatch(item: &Item) -> Error {
+pub(super) fn mismatch(item: &Item) -> Error {
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
     let algorithm = item.algorithm.map_or(String::new(), |algorithm| format!(" {algorithm}"));
     Error::new(

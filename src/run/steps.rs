@@ -26,7 +26,7 @@ pub(super) struct Gathered {
     changed: bool,
     /// Where the unit was before it was brought to where the step needs it.
     home: Option<Mode>,
-    why: Option<String>,
+    pub(super) why: Option<String>,
     pub(super) effect: Effect,
 }
 
@@ -98,6 +98,9 @@ impl Run<'_> {
             false => level,
         };
         let venue = plan::venue(step, &self.unit, &order.modes);
+        if step.check {
+            return self.check(step, kind, venue, level, cancel, gathered);
+        }
         let was_in = self.unit.mode;
         let mut observed = match seen {
             Some(observed) => observed,
@@ -153,7 +156,13 @@ impl Run<'_> {
     }
 
     /// Observes the step where the unit is; what this mode cannot show is unknown.
-    fn look(&mut self, step: &Step, kind: &dyn StepKind, level: Option<Level>, cancel: &Cancel) -> Result<Observed> {
+    pub(super) fn look(
+        &mut self,
+        step: &Step,
+        kind: &dyn StepKind,
+        level: Option<Level>,
+        cancel: &Cancel,
+    ) -> Result<Observed> {
         let here = kind.needs().is_none_or(|capability| self.unit.can(capability));
         if !here || kind.action().is_some() {
             return Ok(Observed::default());
@@ -177,7 +186,13 @@ impl Run<'_> {
     }
 
     /// Brings the unit into the mode that the step needs; whether it had to move.
-    fn enter(&mut self, step: &Step, venue: Venue, gathered: &mut Gathered, cancel: &Cancel) -> Result<bool> {
+    pub(super) fn enter(
+        &mut self,
+        step: &Step,
+        venue: Venue,
+        gathered: &mut Gathered,
+        cancel: &Cancel,
+    ) -> Result<bool> {
         if venue.act == self.unit.mode {
             return Ok(false);
         }
@@ -192,7 +207,7 @@ impl Run<'_> {
     /// Leaves the unit in the mode that the step is for, or in the one in which it was found.
     fn leave(&mut self, step: &Step, home: Option<Mode>, cancel: &Cancel) -> Result<()> {
         let home = home.filter(|_| step.place.is_none());
-        match steps::kind(&step.body).restarts().or(home) {
+        match steps::kind(&step.body).restarts().filter(|_| !step.check).or(home) {
             Some(mode) if mode != self.unit.mode => self.restart(mode, step.timeout, cancel),
             _ => Ok(()),
         }

@@ -103,7 +103,7 @@ fn steps(manifest: &Manifest, vault: &Arc<Vault>) -> Result<Vec<Step>> {
         steps.push(Step::plain("apps", Body::Apps(body), Level::Digest));
     }
     if !files.is_empty() || !trees.is_empty() {
-        let body = FilesStep { put: files, trees };
+        let body = FilesStep { put: files, trees, empty: Vec::new() };
         steps.push(Step::plain("files", Body::Files(body), Level::Digest));
     }
     if !settings.is_empty() {

@@ -73,13 +73,16 @@ impl StepKind for AppsStep {
             }
             observed.items.extend(items);
         }
-        for package in &self.remove {
-            let there = apps.installed(package, bench.op)?;
+        for package in self.removed(apps, bench)? {
+            let there = apps.installed(&package, bench.op)?;
             if there.is_some() {
                 observed.consents.push(Consent { say: format!("application {package} and its data would be removed") });
                 differ.push(format!("{package} is installed"));
             }
             observed.items.push(absent(package.clone(), there.map(|app| version(&app)), level));
+        }
+        if self.remove.iter().any(|package| package == ALL) {
+            observed.items.push(absent(ALL.to_owned(), None, level));
         }
         observed.why = why(&differ, "every application is what it should be");
         Ok(observed)
@@ -100,7 +103,7 @@ impl StepKind for AppsStep {
             observed.items.iter().any(|item| of(&item.path) && item.outcome != StepOutcome::Already)
         };
         // What must go may be in the way of what comes.
-        for package in self.remove.iter().filter(|package| differs(package)) {
+        for package in self.removed(apps, bench)?.iter().filter(|package| differs(package)) {
             bench.op.check()?;
             apps.remove(package, bench.op).map_err(|error| error.while_doing(format!("removing {package}")))?;
         }
@@ -133,7 +136,26 @@ impl StepKind for AppsStep {
     }
 }
 
+/// Every application that does not belong to the system.
+const ALL: &str = "*";
+
 impl AppsStep {
+    /// The packages that must be gone, each once. Those that this step installs may stay.
+    fn removed(&self, apps: &mut dyn Apps, bench: &mut Bench<'_, '_>) -> Result<Vec<String>> {
+        let mut packages: Vec<String> = self.remove.iter().filter(|package| *package != ALL).cloned().collect();
+        if self.remove.iter().any(|package| package == ALL) {
+            let mut kept = BTreeSet::new();
+            for files in &self.install {
+                kept.insert(apps.identify(&parts(files))?.package);
+            }
+            let there = apps.list(bench.op)?.into_iter().filter(|app| !app.system).map(|app| app.package);
+            packages.extend(there.filter(|package| !kept.contains(package)));
+        }
+        let mut seen = BTreeSet::new();
+        packages.retain(|package| seen.insert(package.clone()));
+        Ok(packages)
+    }
+
     /// That an older version replaces a newer one has to be meant twice: in the profile and now.
     fn downgrade(&self, identity: &AppIdentity, old: u64) -> Result<Consent> {
         let (package, new) = (&identity.package, identity.version_code);

@@ -25,6 +25,8 @@ pub struct Station {
     home: Home,
     pub ledger: Ledger,
     pub vault: Vault,
+    /// What a backup may leave out.
+    pub accept_omitted: Vec<String>,
 }
 
 impl Station {
@@ -32,7 +34,7 @@ impl Station {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(Some(folder.path().join("home"))).unwrap();
         let (ledger, vault) = (Ledger::open(&home).unwrap(), Vault::open(&home).unwrap());
-        Station { folder, clock: Arc::new(ManualClock::new()), home, ledger, vault }
+        Station { folder, clock: Arc::new(ManualClock::new()), home, ledger, vault, accept_omitted: Vec::new() }
     }
 
     /// Where units keep what they hold.
@@ -72,7 +74,7 @@ impl Station {
             batch: None,
             scans: BTreeMap::new(),
             operator: None,
-            accept_omitted: Vec::new(),
+            accept_omitted: self.accept_omitted.clone(),
         };
         let report = run::execute(port, driver, &order, desk);
         assert!(self.ledger.verify().unwrap().is_sound());

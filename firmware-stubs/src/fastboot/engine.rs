@@ -333,7 +333,9 @@ impl Engine {
             Command::Erase(name) => {
                 let partition = self.writable(name)?;
                 self.chat();
-                partition.erase()?;
+                if !self.options.has(Fault::NoErase) {
+                    partition.erase()?;
+                }
                 okay
             }
             Command::SetActive(name) => {

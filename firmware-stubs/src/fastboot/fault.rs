@@ -36,6 +36,8 @@ faults! {
         UnplugByte = "unplug-byte",
     }
     plain {
+        /// Nothing is erased, and the unit says that all is well.
+        NoErase = "no-erase",
         /// The unit has another serial number in fastbootd.
         OtherSerial = "other-serial",
         /// The unit has no serial number.

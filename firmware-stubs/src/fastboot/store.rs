@@ -312,6 +312,14 @@ impl Partition {
         self.file.set_len(0).and_then(|()| self.file.set_len(self.size)).map_err(|source| self.failed(source))
     }
 
+    /// Marks it, as a system does that makes a file system on it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn mark(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.put(offset, bytes)
+    }
+
     fn put(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all_at(bytes, offset).map_err(|source| self.failed(source))
     }

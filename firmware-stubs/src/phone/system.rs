@@ -47,6 +47,7 @@ pub(super) fn start(mode: Mode, system: &mut System, engine: &mut Engine) -> Res
             system.boot(runs);
             if runs == Runs::Android {
                 engine.store().mark_successful()?;
+                user_data(system, engine.store())?;
             }
             let slot = engine.store().current_slot();
             system.show("ro.boot.slot_suffix", &format!("_{slot}"));
@@ -56,6 +57,19 @@ pub(super) fn start(mode: Mode, system: &mut System, engine: &mut Engine) -> Res
         }
     }
     Ok(())
+}
+
+/// Where F2FS says what it is, and how.
+const F2FS: (u64, [u8; 4]) = (1024, [0x10, 0x20, 0xf5, 0xf2]);
+
+/// Android makes a file system where there is none, and is then as it left the factory.
+fn user_data(system: &mut System, store: &Store) -> Result<(), Error> {
+    let Some(partition) = store.partition("userdata") else { return Ok(()) };
+    if partition.read(F2FS.0, F2FS.1.len())? == F2FS.1 {
+        return Ok(());
+    }
+    system.user_data_is_gone()?;
+    partition.mark(F2FS.0, &F2FS.1)
 }
 
 /// The digest over all that verified boot read, if there is anything to read.

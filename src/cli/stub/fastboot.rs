@@ -30,6 +30,7 @@ Faults (commands, data phases and stored bytes are counted from the start of the
   unplug-command:N  the unit is unplugged when the Nth command comes, nothing of it is done
   unplug-answer:N   the unit is unplugged when the Nth command was carried out and not yet answered
   unplug-byte:N     the unit is unplugged when exactly N bytes were stored
+  no-erase          nothing is erased, and the unit says that all is well
   other-serial      the unit has another serial number in fastbootd
   no-serial         the unit has no serial number
 

@@ -58,7 +58,9 @@ fn the_whole_format_resolves() {
             "8-backup",
             "9-console",
             "10-erase",
-            "11-reboot"
+            "11-reboot",
+            "12-files",
+            "13-apps"
         ]
     );
     let step = |index: usize| &resolved.steps[index];
@@ -67,7 +69,9 @@ fn the_whole_format_resolves() {
     assert_eq!(step(3).skip.as_deref(), Some("`when: unit.driver == \"adb\"` does not hold"));
     assert_eq!(step(3).place, Some(Place::Driver("adb".into())));
     assert_eq!((&step(9).place, step(9).once), (&Some(Place::Mode(Mode::Application)), Once::Tag));
-    assert!(step(10).always);
+    assert!(step(10).always && !step(10).check && step(11).check);
+    let Body::Files(emptied) = &step(11).body else { panic!() };
+    assert_eq!((emptied.put.len(), emptied.empty.as_slice()), (0, &["/lfs1/old".to_owned()][..]));
     assert_eq!(step(1).on_fail.as_deref(), Some("Put TH-1 into the red bin"));
 
     let Body::Settings(settings) = &step(1).body else { panic!() };

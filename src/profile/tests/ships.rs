@@ -7,12 +7,18 @@ use super::super::{Facts, Fit, Given, Sources, UnitNames, draft, load, load_text
 use super::{Bench, no_inputs};
 use crate::device::{Capability, Level, Mode, Offer, Unit};
 
-const SHIPPED: [(&str, &str, Mode, &[&str]); 6] = [
+const SHIPPED: [(&str, &str, Mode, &[&str]); 7] = [
     ("zephyr-smp.yaml", "smp", Mode::Application, &["files", "diagnose", "backup"]),
     ("zephyr-settings.yaml", "smp", Mode::Application, &["settings", "diagnose", "backup"]),
     ("mcuboot-update.yaml", "smp", Mode::Application, &["firmware", "diagnose"]),
     ("mcuboot-recovery.yaml", "smp", Mode::Recovery, &["firmware"]),
     ("dfu-firmware.yaml", "dfu", Mode::Dfu, &["firmware"]),
+    (
+        "phone-refurbish.yaml",
+        "adb",
+        Mode::Application,
+        &["diagnose", "backup", "erase", "erase", "apps", "files", "settings"],
+    ),
     ("phone-kiosk.yaml", "adb", Mode::Application, &["diagnose", "apps", "settings", "files"]),
 ];
 

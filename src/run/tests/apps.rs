@@ -106,3 +106,19 @@ fn what_is_no_application_or_named_twice_is_refused_before_anything_is_written()
     }
     assert_eq!(unit.lock().unwrap().writes.len(), 0);
 }
+
+#[test]
+fn every_application_goes_but_those_of_the_system_and_of_the_step() {
+    let all = |install: &[&[&str]]| step(install, &["*"], false, Level::Digest);
+    let unit = unit(&[NEW, "com.other 1 base o"]);
+    let report = droid::run(&unit, all(&[&[NEW]]));
+    assert_eq!((report.outcome, report.steps[0].outcome), (Outcome::Pass, StepOutcome::Done), "{:?}", report.error);
+    assert_eq!(unit.lock().unwrap().apps.keys().collect::<Vec<_>>(), ["org.kiosk"]);
+    let checked = |steps: Vec<Step>| steps.into_iter().map(|step| Step { check: true, ..step }).collect::<Vec<_>>();
+    let report = droid::run(&unit, checked(all(&[])));
+    assert_eq!(report.error.unwrap().kind, Kind::Mismatch);
+    assert!(unit.lock().unwrap().apps.contains_key("org.kiosk"), "it was only looked at");
+    droid::run(&unit, all(&[]));
+    let report = droid::run(&unit, checked(all(&[])));
+    assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", report.error);
+}

@@ -32,7 +32,7 @@ fn tree(marks: Marks) -> Vec<Leaf> {
 
 fn put(leaves: Vec<Leaf>, verify: Level) -> Vec<Step> {
     let trees = vec![PutTree { root: "/sdcard/media".to_owned(), leaves: Arc::new(leaves) }];
-    vec![Step::plain("tree", Body::Files(FilesStep { put: Vec::new(), trees }), verify)]
+    vec![Step::plain("tree", Body::Files(FilesStep { put: Vec::new(), trees, empty: Vec::new() }), verify)]
 }
 
 #[test]
@@ -215,4 +215,44 @@ fn reports_are_kept_with_a_diagnosis() {
     assert_eq!((refused.outcome, refused.error.unwrap().kind), (Outcome::Fail, Kind::Refused));
     let unknown = droid::try_run(&station, &unit, step("weather")).unwrap_err();
     assert_eq!(unknown.kind(), Kind::Unsupported);
+}
+
+fn emptied(check: bool) -> Vec<Step> {
+    let body = FilesStep { empty: vec!["/sdcard".to_owned()], ..FilesStep::of(Vec::new()) };
+    vec![Step { check, ..Step::plain("empty", Body::Files(body), Level::Digest) }]
+}
+
+#[test]
+fn a_folder_is_emptied_of_files_and_its_folders_stay() {
+    let unit = unit();
+    droid::run(&unit, put(tree(MARKS), Level::Digest));
+    let report = droid::run(&unit, emptied(false));
+    assert_eq!((report.outcome, report.steps[0].outcome), (Outcome::Pass, StepOutcome::Done), "{:?}", report.error);
+    {
+        let unit = unit.lock().unwrap();
+        assert!(unit.files.is_empty() && unit.folders.contains_key("/sdcard/media/sub"));
+    }
+    assert_eq!(droid::run(&unit, emptied(false)).steps[0].outcome, StepOutcome::Already);
+}
+
+#[test]
+fn what_is_only_looked_at_is_never_made_so() {
+    let unit = unit();
+    droid::run(&unit, put(vec![leaf("a.txt", Some(b"one"), MARKS)], Level::Digest));
+    unit.lock().unwrap().writes.clear();
+    let report = droid::run(&unit, emptied(true));
+    let error = report.error.unwrap();
+    assert_eq!((report.outcome, error.kind), (Outcome::Fail, Kind::Mismatch), "{error:?}");
+    assert!(error.causes.iter().any(|cause| cause.contains("media/a.txt")), "{:?}", error.causes);
+    // Nor is what cannot be seen at the level that is demanded taken for so.
+    let check = |leaves, verify| {
+        let steps = put(leaves, verify).into_iter().map(|step| Step { check: true, ..step }).collect();
+        droid::run(&unit, steps)
+    };
+    let other = check(vec![leaf("a.txt", Some(b"two"), MARKS)], Level::Digest);
+    assert_eq!((other.outcome, other.steps[0].sent), (Outcome::Fail, 0));
+    let same = check(vec![leaf("a.txt", Some(b"one"), MARKS)], Level::Digest);
+    assert_eq!((same.outcome, same.steps[0].outcome), (Outcome::Pass, StepOutcome::Already), "{:?}", same.error);
+    let unit = unit.lock().unwrap();
+    assert!(unit.writes.is_empty() && unit.files.len() == 1, "{:?}", unit.writes);
 }

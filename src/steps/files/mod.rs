@@ -1,5 +1,6 @@
-//! `files`: paths that hold exactly this content, and folders that hold these files.
+//! `files`: paths that hold exactly this content, folders that hold these files, and folders that hold none.
 
+mod empty;
 mod tree;
 
 use std::io::{self, Write};
@@ -17,7 +18,12 @@ impl StepKind for FilesStep {
     fn describe(&self) -> String {
         let files = self.put.iter().map(|(path, _)| path.as_str());
         let paths: Vec<&str> = files.chain(self.trees.iter().map(|tree| tree.root.as_str())).collect();
-        format!("writing {}", listed(&paths))
+        let empty: Vec<&str> = self.empty.iter().map(String::as_str).collect();
+        match (paths.as_slice(), empty.as_slice()) {
+            (paths, []) => format!("writing {}", listed(paths)),
+            ([], empty) => format!("emptying {}", listed(empty)),
+            (paths, empty) => format!("writing {} and emptying {}", listed(paths), listed(empty)),
+        }
     }
 
     fn needs(&self) -> Option<Capability> {
@@ -35,7 +41,7 @@ impl StepKind for FilesStep {
 
     fn check(&self, driver: &mut dyn Driver) -> Result<()> {
         let files = driver.files().ok_or_else(|| lacking(Capability::Files))?;
-        if !self.trees.is_empty() && files.trees().is_none() {
+        if !(self.trees.is_empty() && self.empty.is_empty()) && files.trees().is_none() {
             return Err(tree::unknown());
         }
         Ok(())
@@ -60,6 +66,9 @@ impl StepKind for FilesStep {
         for put in &self.trees {
             differ.extend(tree::observe(files, put, level, &mut observed, bench.op)?);
         }
+        for root in &self.empty {
+            differ.extend(empty::observe(files, root, level, &mut observed, bench.op)?);
+        }
         observed.why = why(&differ, "every file is what it should be");
         Ok(observed)
     }
@@ -82,6 +91,10 @@ impl StepKind for FilesStep {
         let puts: Vec<Put<'_>> =
             all.iter().map(|(path, content, marks)| Put { path, content: content.as_ref(), marks: *marks }).collect();
         let mut effect = Effect::default();
+        for root in self.empty.iter().filter(|root| !is_so(root)) {
+            bench.op.check()?;
+            empty::clear(files, root, bench.op)?;
+        }
         if !puts.is_empty() {
             bench.op.check()?;
             effect.sent += files.write_many(&puts, bench.op)?.sent;

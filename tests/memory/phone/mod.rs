@@ -2,6 +2,7 @@
 
 mod factory;
 mod rig;
+mod shipped;
 
 use firmware_stubs::phone::Mode as Is;
 use hardwire::device::{Activate, Level, Mode};

@@ -1,5 +1,6 @@
 //! A phone behind a cable in memory, that two drivers speak to in turn.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use firmware_stubs::phone::{Options, Phone};
@@ -11,6 +12,7 @@ use hardwire::drivers::{Opening, Options as LinkOptions};
 use hardwire::error::{Error, Kind, Result};
 use hardwire::link::memory::{self, Peer};
 use hardwire::profile::model::{Resolved, Step};
+use hardwire::profile::{self, Facts, Fit, Given, Sources, UnitNames};
 use hardwire::run::report::Report;
 use protocols::adb::wire::{Deframer as Packets, Version};
 use protocols::fastboot::wire::{Deframer as Frames, HANDSHAKE, header};
@@ -181,7 +183,7 @@ impl Bay for Port {
 
 /// A phone on its port, and a station.
 pub struct Rig {
-    station: Station,
+    pub station: Station,
     plugged: Arc<Mutex<Plugged>>,
 }
 
@@ -220,8 +222,33 @@ impl Rig {
     }
 
     pub fn run(&self, steps: Vec<Step>) -> Result<Report> {
-        let mut port = Port { plugged: Arc::clone(&self.plugged), clock: self.station.clock() };
-        self.station.run(&mut port, modes(), Resolved::single("test", "test", steps))
+        self.apply(Resolved::single("test", "test", steps))
+    }
+
+    pub fn apply(&self, resolved: Resolved) -> Result<Report> {
+        self.station.run(&mut self.port(), modes(), resolved)
+    }
+
+    /// A profile that ships, for this phone.
+    pub fn shipped(&self, name: &str) -> Resolved {
+        let path = format!("{}/profiles/{name}", env!("CARGO_MANIFEST_DIR"));
+        let prepared = profile::load(path).unwrap().prepare().unwrap();
+        let unit = self.station.op(|op| self.port().open(op)).unwrap().unit().clone();
+        let facts = Facts::of(&unit, None);
+        assert_eq!(prepared.fits(&facts), Fit::Yes, "{name}");
+        let (given, names) = (Given::default(), UnitNames::default());
+        let mut sources = Sources { given: &given, unit: &names, env: &|_| None, ask: &mut |_| Ok(None) };
+        let inputs = prepared.profile().gather(&mut sources).unwrap();
+        prepared.resolve(&facts, &inputs).unwrap()
+    }
+
+    /// Where a path of the phone is here.
+    pub fn path(&self, of_the_phone: &str) -> PathBuf {
+        self.station.folder().join("phone/files").join(of_the_phone.trim_start_matches('/'))
+    }
+
+    fn port(&self) -> Port {
+        Port { plugged: Arc::clone(&self.plugged), clock: self.station.clock() }
     }
 }
 

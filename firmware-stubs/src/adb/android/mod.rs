@@ -12,6 +12,7 @@ pub(crate) use commands::{entries, mode, reboot_into};
 pub(crate) use store::Store;
 pub(crate) use tree::{Place, Tree};
 
+use super::auth::Keys;
 use super::fault::Fault;
 use super::options::{Build, Options, Runs};
 use crate::Error;
@@ -73,6 +74,25 @@ impl System {
         let user = if options.build == Build::Eng { User::Root } else { User::Shell };
         let sent = BTreeMap::new();
         Ok(Self { options, tree, store, user, sent, packets: 0, stored: 0, restart: None })
+    }
+
+    /// What was on it of a person is no more: files, applications, settings, keys. A unit that was never started has nothing
+    /// to lose, and is set up as it was made.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub(crate) fn user_data_is_gone(&mut self) -> Result<(), Error> {
+        if self.store.kept.started {
+            let root = self.tree.root().to_owned();
+            let data = root.join("data");
+            fs::remove_dir_all(&data).map_err(Error::state(&data))?;
+            furnish(&root, &self.options).map_err(Error::state(&root))?;
+            Keys::of(&self.options.state).forget().map_err(Error::state(&self.options.state))?;
+            self.options.accounts.clear();
+            self.store.reset();
+        }
+        self.store.kept.started = true;
+        self.store.save().map_err(Error::state(self.tree.root()))
     }
 
     /// What it was told to be.

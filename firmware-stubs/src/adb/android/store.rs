@@ -34,6 +34,9 @@ pub(crate) struct Kept {
     pub(crate) roles: BTreeMap<String, String>,
     /// The last installation session.
     pub(crate) session: u32,
+    /// Whether there is a file system of its own making for what a person keeps.
+    #[serde(default)]
+    pub(crate) started: bool,
 }
 
 /// What is kept, and where.
@@ -66,6 +69,15 @@ impl Store {
             Err(source) => return Err(Error::state(&path)(source)),
         };
         Ok(Self { path, kept, passing: BTreeMap::new() })
+    }
+
+    /// As it left the factory, with nobody having set it up.
+    pub(super) fn reset(&mut self) {
+        let settings = FACTORY.map(|(name, value)| {
+            let by_a_person = matches!(name, "global/device_provisioned" | "secure/user_setup_complete");
+            (name.to_owned(), if by_a_person { "0" } else { value }.to_owned())
+        });
+        self.kept = Kept { settings: settings.into(), ..Kept::default() };
     }
 
     /// Keeps what was changed.

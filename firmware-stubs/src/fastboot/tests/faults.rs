@@ -78,3 +78,12 @@ fn who_it_is_may_change_or_not_show() {
     assert_eq!(bench.say("getvar:serialno"), "OKAYXFB-0001");
     assert_eq!(with(Fault::NoSerial).say("getvar:serialno"), "OKAY");
 }
+
+#[test]
+fn what_is_said_to_be_erased_may_be_there() {
+    let mut bench = with(Fault::NoErase);
+    bench.download(b"something");
+    assert_eq!(bench.say("flash:misc"), "OKAY");
+    assert_eq!(bench.say("erase:misc"), "OKAY");
+    assert!(bench.held("misc").starts_with(b"something"));
+}
