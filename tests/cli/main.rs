@@ -15,6 +15,7 @@ mod faults;
 mod help;
 mod info;
 mod ledger;
+mod lies;
 mod person;
 mod phone;
 mod profile;

@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::support::Bench;
 
-const PACKAGE: &[u8] = include_bytes!("../../protocols/src/android/apk/vectors/base.apk");
+pub const PACKAGE: &[u8] = include_bytes!("../../protocols/src/android/apk/vectors/base.apk");
 
 /// A stand-in phone; it ends with the test.
-struct Phone {
+pub struct Phone {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Phone {
-    fn start(bench: &Bench, options: &[&str]) -> Phone {
+    pub fn start(bench: &Bench, options: &[&str]) -> Phone {
         let state = bench.path("phone.state");
         let args = ["stub", "adb", "--json", "--tcp", "127.0.0.1:0", "--state", state.to_str().unwrap()];
         let mut child = bench

@@ -160,12 +160,12 @@ impl Walk {
             self.leave_out(folder, "there is more in the tree than is listed");
             return Err(Error::new(Kind::Refused, "there is more in the tree than is listed"));
         }
+        let within = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         let Ok(name) = std::str::from_utf8(&met.name) else {
-            let shown = format!("{folder}/{}", met.name.escape_ascii());
-            self.leave_out(&shown, "its name is not UTF-8");
+            self.leave_out(&within(&met.name.escape_ascii().to_string()), "its name is not UTF-8");
             return Ok(());
         };
-        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        let path = within(name);
         // A name with a slash in it is no name.
         let allowed = if name.contains('/') { Err("its name leads out of the folder") } else { relative(&path) };
         if let Err(why) = allowed {
