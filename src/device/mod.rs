@@ -3,6 +3,7 @@
 mod bay;
 mod capability;
 mod content;
+mod demands;
 mod known;
 mod level;
 mod mode;
@@ -19,6 +20,7 @@ pub use capability::{
     relative,
 };
 pub use content::Content;
+pub use demands::{Demands, RollbackIndex};
 pub use known::{Known, another};
 pub use level::Level;
 pub use mode::{Access, Departure, Mode, ModeSpec, Offer};

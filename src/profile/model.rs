@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocols::android::archive::Requirement;
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Activate, Content, InstallOptions, Level, Marks, Mode, Proof};
+use crate::device::{Activate, Content, Demands, InstallOptions, Level, Marks, Mode, Proof};
 use crate::digest::Digest;
 
 /// Which profile, exactly.
@@ -242,9 +241,9 @@ pub struct ImagesStep {
     /// The table of logical partitions, told first. What they held is gone then, so all of them are written.
     pub table: Option<Payload>,
     /// What the unit must be.
-    pub demands: Arc<Vec<Requirement>>,
+    pub demands: Arc<Demands>,
     /// What it must be when these images are written: what earlier steps of the archive change.
-    pub then_demands: Arc<Vec<Requirement>>,
+    pub then_demands: Arc<Demands>,
     /// Whether what the unit holds is looked at, where it shows.
     pub looked: bool,
     /// Whether the unit restarts into its bootloader afterwards: these images are that.
@@ -283,7 +282,7 @@ pub struct WipeStep {
     /// The partition.
     pub partition: String,
     /// What the unit must be.
-    pub demands: Arc<Vec<Requirement>>,
+    pub demands: Arc<Demands>,
 }
 
 /// The system runs: the unit is restarted into it unless it does.
@@ -291,6 +290,8 @@ pub struct WipeStep {
 pub struct StartStep {
     /// The slot that it is to run from, `a` or `b`.
     pub slot: Option<String>,
+    /// The digest over all metadata of verified boot that it is to report, where that is known.
+    pub verified: Option<Digest>,
 }
 
 /// `settings`.

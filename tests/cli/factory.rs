@@ -214,3 +214,16 @@ fn loaders_are_written_first_when_that_is_meant_and_judged_when_they_run() {
     assert_eq!((held(&bench, "bootloader", 2000), held(&bench, "radio", 1000)), (vec![0xbb; 2000], vec![0xaa; 1000]));
     assert_eq!(held(&bench, "boot_a", 10), [0; 10]);
 }
+
+#[test]
+fn images_that_are_older_than_the_unit_starts_are_refused_before_anything_is_written() {
+    let bench = Bench::new();
+    let top = include_bytes!("../../protocols/src/android/avb/vectors/vbmeta.img");
+    bench.write("kiosk.zip", archive(&[&files(SUITS)[..], &[stored("vbmeta.img", top)]].concat()));
+    let unit = Loader::start(&bench, &["--rollback-index", "1700000001"]);
+    let (error, code) = bench.last(&["flash", "kiosk.zip", "--activate", "none", "-d", &unit.address]);
+    assert_eq!((error["kind"].as_str(), code), (Some("invalid"), 2), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("rollback index 1700000000") && said.contains("none below 1700000001"), "{said}");
+    assert_eq!(held(&bench, "boot_a", 10), [0; 10]);
+}

@@ -8,7 +8,6 @@ mod tree;
 
 use std::fmt;
 
-use protocols::android::archive::Requirement;
 use serde::{Deserialize, Serialize};
 
 pub use apps::{AppEntry, AppFile, AppIdentity, Apps, InstallOptions, Installed, InstalledFile};
@@ -17,7 +16,7 @@ pub use files::{FileStat, Files, Put, Take, Written};
 pub use firmware::{Activate, Firmware, Held, ImageIdentity, SlotState, Tells, Upload};
 pub use tree::{Bounds, Entry, EntryKind, LeftOut, Listing, Marks, Trees, relative};
 
-use super::{Content, Departure, Mode, Op, Unit, UnitText};
+use super::{Content, Demands, Departure, Mode, Op, Unit, UnitText};
 use crate::error::Result;
 
 /// The names of the traits.
@@ -85,8 +84,13 @@ pub trait Driver: Send {
     ///
     /// # Errors
     /// `invalid`, naming what is demanded and what the unit says; `unsupported` when its bootloader is locked.
-    fn suits(&self, _demands: &[Requirement]) -> Result<()> {
+    fn suits(&self, _demands: &Demands) -> Result<()> {
         Ok(())
+    }
+
+    /// The digest over all metadata of verified boot that the unit started from, lower-case hex, where it reports one.
+    fn verified(&self) -> Option<String> {
+        None
     }
 
     /// Settings, if the unit has them in this mode.

@@ -7,12 +7,10 @@
 
 use std::time::Duration;
 
-use protocols::android::archive::Requirement;
-
 use super::{Opening, Over, Protocol};
 use crate::device::{
-    Apps, Capability, Console, Departure, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer, Op,
-    Pattern, Power, Settings, Signature, Speaks, Unit, Via,
+    Apps, Capability, Console, Demands, Departure, Diagnostics, Driver, Files, Firmware, Level, Mode, ModeSpec, Offer,
+    Op, Pattern, Power, Settings, Signature, Speaks, Unit, Via,
 };
 use crate::error::{Error, Kind, Result};
 use crate::link::Opened;
@@ -150,7 +148,7 @@ impl Driver for AdbDriver {
         self.take_root(op)
     }
 
-    fn suits(&self, _: &[Requirement]) -> Result<()> {
+    fn suits(&self, _: &Demands) -> Result<()> {
         // What its bootloader would say of itself shows there only.
         if self.unit.locked != Some(true) {
             return Ok(());
@@ -159,6 +157,11 @@ impl Driver for AdbDriver {
             "allow unlocking in Android (Settings, Developer options), then `hardwire reboot -d DEV bootloader` and \
              `hardwire console -d DEV -- flashing unlock`: that erases what it holds",
         ))
+    }
+
+    fn verified(&self) -> Option<String> {
+        let is_known = matches!(self.survey.property("ro.boot.vbmeta.hash_alg"), None | Some("sha256"));
+        self.survey.property("ro.boot.vbmeta.digest").filter(|_| is_known).map(str::to_ascii_lowercase)
     }
 
     fn files(&mut self) -> Option<&mut dyn Files> {

@@ -152,7 +152,7 @@ impl FastbootDriver {
             let sentence = format!("the image covers {covers} bytes and partition {partition} holds {room}");
             return Err(Error::new(Kind::Invalid, sentence).next("use an image that fits the partition"));
         }
-        artifact.check_rollback(content, &self.survey.variables)?;
+        artifact.check_rollback(Some(&partition), content, &self.survey.variables)?;
         Ok(artifact)
     }
 }

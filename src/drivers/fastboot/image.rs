@@ -73,8 +73,14 @@ impl Artifact {
     }
 
     /// Refuses metadata of verified boot that are older than the unit lets start, where it says: there is no standard
-    /// variable for that; `rollback-index:LOCATION` is asked for.
-    pub(super) fn check_rollback(&self, content: &dyn Content, variables: &Variables) -> Result<()> {
+    /// variable for that; `rollback-index:LOCATION` is asked for. Which counter is meant by what goes to another partition
+    /// than `vbmeta` only that one says.
+    pub(super) fn check_rollback(
+        &self,
+        partition: Option<&str>,
+        content: &dyn Content,
+        variables: &Variables,
+    ) -> Result<()> {
         let mut magic = [0; 4];
         let read = match self {
             Artifact::Plain if content.len() >= 4 => content.read_exact_at(0, &mut magic),
@@ -98,6 +104,10 @@ impl Artifact {
                 return Err(Error::new(Kind::Invalid, sentence).because(cause).next("build or copy it again"));
             }
         };
+        let is_chained = partition.is_some_and(|name| !matches!(name, "vbmeta" | "vbmeta_a" | "vbmeta_b"));
+        if is_chained && metadata.rollback_index_location == 0 {
+            return Ok(());
+        }
         let location = metadata.rollback_index_location.to_string();
         let demanded = variables.of("rollback-index", &location).and_then(size);
         match demanded {

@@ -9,12 +9,10 @@
 
 use std::time::Duration;
 
-use protocols::android::archive::Requirement;
-
 use super::{Opening, Over, Protocol, unspoken};
 use crate::device::{
-    Capability, Console, Content, Diagnostics, Driver, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern, Power,
-    Signature, Speaks, Unit, Via,
+    Capability, Console, Content, Demands, Diagnostics, Driver, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern,
+    Power, Signature, Speaks, Unit, Via,
 };
 use crate::error::Result;
 use crate::link::Opened;
@@ -134,10 +132,10 @@ impl Driver for FastbootDriver {
 
     fn foresee(&self, image: &dyn Content) -> Result<()> {
         suits::unlocked(&self.survey)?;
-        image::Artifact::read(image)?.check_rollback(image, &self.survey.variables)
+        image::Artifact::read(image)?.check_rollback(None, image, &self.survey.variables)
     }
 
-    fn suits(&self, demands: &[Requirement]) -> Result<()> {
+    fn suits(&self, demands: &Demands) -> Result<()> {
         suits::check(&self.survey, self.unit.mode, demands)
     }
 

@@ -1,10 +1,10 @@
 //! Whether a unit is the one that images are for, and lets them be written.
 
-use protocols::android::archive::{Reports, Requirement, Unmet};
-use protocols::fastboot::message::yes_no;
+use protocols::android::archive::{Reports, Unmet};
+use protocols::fastboot::message::{size, yes_no};
 
 use super::open::Survey;
-use crate::device::{Mode, UnitText};
+use crate::device::{Demands, Mode, RollbackIndex, UnitText};
 use crate::error::{Error, Kind, Result};
 
 impl Reports for Survey {
@@ -29,16 +29,33 @@ pub(super) fn unlocked(survey: &Survey) -> Result<()> {
 }
 
 /// Holds a unit against what a factory archive demands. What fastboot in userspace does not tell, the bootloader did.
-pub(super) fn check(survey: &Survey, mode: Mode, demands: &[Requirement]) -> Result<()> {
+pub(super) fn check(survey: &Survey, mode: Mode, demands: &Demands) -> Result<()> {
     unlocked(survey)?;
-    for demand in demands {
+    for demand in &demands.requirements {
         match demand.check(survey) {
             Ok(()) => {}
             Err(unmet) if mode == Mode::Fastbootd && unmet.found.is_none() => {}
             Err(unmet) => return Err(refused(&unmet)),
         }
     }
-    Ok(())
+    demands.indexes.iter().try_for_each(|index| new_enough(survey, index))
+}
+
+/// Refuses an image that the unit will not start, where it says how new one must be. There is no standard variable for
+/// that; `rollback-index:LOCATION` is asked for.
+fn new_enough(survey: &Survey, image: &RollbackIndex) -> Result<()> {
+    let demanded = survey.variables.of("rollback-index", &image.location.to_string()).and_then(size);
+    match demanded {
+        Some(demanded) if image.index < demanded => {
+            let sentence = format!(
+                "the image of {} has rollback index {} and the unit starts none below {demanded} (location {})",
+                image.partition, image.index, image.location
+            );
+            Err(Error::new(Kind::Invalid, sentence)
+                .next("use images that are at least as new as what the unit has run"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refused(unmet: &Unmet) -> Error {

@@ -5,6 +5,7 @@
 
 mod order;
 mod unpack;
+mod verified;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use protocols::android::source::FileError;
 use protocols::android::zip::{Archive, Entry, ZipError};
 
 use super::model::{Body, ImagesStep, Payload, Place, SlotImage, StartStep, Step, WipeStep};
-use crate::device::{Content, Level, Mode};
+use crate::device::{Content, Demands, Level, Mode, RollbackIndex};
 use crate::error::{Error, Kind, Result};
 use order::{LOADERS, Phase};
 use unpack::Unpack;
+use verified::Verified;
 
 /// What is demanded of a unit that writing the loaders changes.
 const CHANGED: [&str; 2] = ["version-bootloader", "version-baseband"];
@@ -33,6 +35,8 @@ pub struct Factory {
     images: BTreeMap<String, Payload>,
     /// The bootloader and the radio, which have files of their own.
     loaders: Vec<(&'static str, Payload)>,
+    /// What its metadata of verified boot say.
+    verified: Verified,
 }
 
 /// How a factory archive is written.
@@ -94,7 +98,8 @@ impl Factory {
                 loaders.push((partition, unpack.entry(&inner, entry)?));
             }
         }
-        Ok(Factory { demands: requirements, order, images, loaders })
+        let verified = Verified::of(|partition| images.get(&format!("{partition}.img")))?;
+        Ok(Factory { demands: requirements, order, images, loaders, verified })
     }
 
     /// The steps that write it, named after `step` and like it in all else.
@@ -105,8 +110,10 @@ impl Factory {
         let written = how.loaders && !self.loaders.is_empty();
         let is_changed = |demand: &&Requirement| demand.demand.variable().is_some_and(|name| CHANGED.contains(&name));
         let (later, now): (Vec<_>, Vec<_>) = self.demands.iter().partition(|demand| written && is_changed(demand));
-        let owned = |demands: Vec<&Requirement>| Arc::new(demands.into_iter().cloned().collect::<Vec<_>>());
-        let (demands, then_demands) = (owned(now), owned(later));
+        let owned = |demands: Vec<&Requirement>, indexes: Vec<RollbackIndex>| {
+            Arc::new(Demands { requirements: demands.into_iter().cloned().collect(), indexes })
+        };
+        let (demands, then_demands) = (owned(now, self.verified.indexes.clone()), owned(later, Vec::new()));
         let plan = match &self.order {
             Some(order) => order::of(order, how.wipe)?,
             None => order::usual(|file| self.images.contains_key(file), how.wipe),
@@ -126,7 +133,13 @@ impl Factory {
                 ImagesStep { images, demands: Arc::clone(&demands), restart: true, ..ImagesStep::none(artifact) };
             steps.push(by_word(named(partition, Body::Images(body), Some(Mode::Bootloader))));
         }
-        let start = how.start.then(|| named("start", Body::Start(StartStep { slot: how.slot.clone() }), None));
+        let start = how.start.then(|| {
+            named(
+                "start",
+                Body::Start(StartStep { slot: how.slot.clone(), verified: self.verified.digest.clone() }),
+                None,
+            )
+        });
         for (number, phase) in plan.phases.iter().enumerate() {
             let body = ImagesStep {
                 images: self.slot_images(phase, how)?,

@@ -2,7 +2,8 @@
 
 use super::super::evidence::{Item, StepOutcome};
 use super::super::{Bench, Effect, Observed, Stage, StepKind, lacking};
-use crate::device::{Capability, Driver, Mode};
+use crate::device::{Capability, Driver, Level, Mode};
+use crate::digest::Algorithm;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::StartStep;
 
@@ -26,13 +27,17 @@ impl StepKind for StartStep {
         driver.power().map(|_| ()).ok_or_else(|| lacking(Capability::Power))
     }
 
-    fn observe(&self, driver: &mut dyn Driver, _: crate::device::Level, _: &mut Bench<'_, '_>) -> Result<Observed> {
+    fn observe(&self, driver: &mut dyn Driver, _: Level, _: &mut Bench<'_, '_>) -> Result<Observed> {
         let mode = driver.unit().mode;
         let mut items = vec![item("mode", &Mode::Application.to_string(), &mode.to_string())];
         // Where no slots show there is nothing to compare.
         let selected = driver.firmware().and_then(|firmware| firmware.selected());
         if let (Some(slot), Some(selected)) = (&self.slot, selected) {
             items.push(item("slot", slot, &selected));
+        }
+        if let (Some(expected), Some(observed)) = (&self.verified, driver.verified()) {
+            let item = item("verified boot", &expected.to_string(), &observed);
+            items.push(Item { algorithm: Some(Algorithm::Sha256), level: Some(Level::Booted), ..item });
         }
         let why = match items.iter().find(|item| item.outcome == StepOutcome::Failed) {
             Some(item) => format!("its {} is {}", item.path, item.observed.as_deref().unwrap_or("unknown")),

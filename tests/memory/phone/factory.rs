@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firmware_stubs::fastboot::Fault;
+use firmware_stubs::fastboot::{Fault, PartitionSpec};
 use firmware_stubs::phone::Mode as Is;
 use hardwire::device::{Content, Level, Mode};
 use hardwire::error::Kind;
@@ -104,4 +104,77 @@ fn a_flipped_byte_fails_and_names_the_partition() {
     let error = report.error.unwrap();
     assert_eq!((report.outcome, error.kind), (Outcome::Fail, Kind::Mismatch), "{error:?}");
     assert!(error.causes.join("; ").contains("system should hold"), "{error:?}");
+}
+
+const TOP: &[u8] = include_bytes!("../../../protocols/src/android/avb/vectors/vbmeta.img");
+const CHAINED: &[u8] = include_bytes!("../../../protocols/src/android/avb/vectors/boot.img");
+const OF_SYSTEM: &[u8] = include_bytes!("../../../protocols/src/android/avb/vectors/vbmeta_system.img");
+const HASHED: &[u8] = include_bytes!("../../../protocols/src/android/avb/vectors/init_boot.img");
+/// As the metadata's own tests expect it.
+const DIGEST: &str = "5f0e5e22ef64042810d59cfb1642144eb1905afe091f0854f2649dc3289b1689";
+
+fn verified() -> Vec<Step> {
+    let images = [("vbmeta", TOP), ("boot", CHAINED), ("vbmeta_system", OF_SYSTEM), ("init_boot", HASHED)];
+    let images = images.map(|(name, bytes)| deflated(&format!("{name}.img"), bytes));
+    let content: Arc<dyn Content> =
+        Arc::new(archive(&[&[stored("android-info.txt", SUITS.as_bytes())][..], &images].concat()));
+    let step = Step::plain("all", Body::Images(ImagesStep::none("kiosk.zip")), Level::Digest);
+    let how = HowFactory { start: true, ..HowFactory::default() };
+    Factory::open(&content).unwrap().steps("kiosk.zip", &how, &step).unwrap()
+}
+
+/// A phone whose partitions are as long as these images, as those of verified boot are.
+fn fitting(rollback_index: u64) -> Rig {
+    Rig::new(None, |options| {
+        options.fastboot.rollback_index = rollback_index;
+        let kept = ["vendor_boot", "dtbo", "misc", "super", "userdata", "metadata", "system"];
+        options.fastboot.partitions.retain(|spec| kept.contains(&spec.name.as_str()));
+        let sizes = [("vbmeta", TOP.len()), ("boot", CHAINED.len()), ("vbmeta_system", 8192), ("init_boot", 8192)];
+        options.fastboot.partitions.extend(sizes.map(|(name, size)| PartitionSpec::slotted(name, size as u64)));
+    })
+}
+
+#[test]
+fn what_verified_boot_started_is_what_the_archive_says() {
+    let rig = fitting(3);
+    let report = rig.run(verified()).unwrap();
+    assert_eq!(report.outcome, Outcome::Pass, "{:?}", report.error);
+    let start = report.steps.last().unwrap();
+    let item = start.items.iter().find(|item| item.path == "verified boot").unwrap();
+    assert_eq!((item.expected.as_deref(), item.observed.as_deref()), (Some(DIGEST), Some(DIGEST)));
+    assert_eq!((start.level, report.level), (Some(Level::Booted), Some(Level::Digest)));
+    let again = rig.run(verified()).unwrap();
+    assert_eq!(outcomes(&again), [StepOutcome::Already; 2], "{:?}", again.error);
+}
+
+#[test]
+fn images_that_are_older_than_the_unit_starts_are_not_written() {
+    let rig = fitting(1_700_000_001);
+    let report = rig.run(verified()).unwrap();
+    let error = report.error.unwrap();
+    assert_eq!((report.outcome, error.kind), (Outcome::Fail, Kind::Invalid), "{error:?}");
+    assert!(error.causes.join("; ").contains("rollback index 1700000000"), "{error:?}");
+    assert!(report.steps.iter().all(|step| step.sent == 0) && rig.held("init_boot_a", 300) != HASHED);
+}
+
+#[test]
+fn images_that_do_not_belong_together_are_no_archive() {
+    let open = |boot: &[u8], top: &[u8]| {
+        let files = [("boot", boot), ("vbmeta", top), ("init_boot", HASHED)]
+            .map(|(name, bytes)| stored(&format!("{name}.img"), bytes));
+        let content: Arc<dyn Content> = Arc::new(archive(&[&[stored("android-info.txt", b"")][..], &files].concat()));
+        Factory::open(&content).map(drop)
+    };
+    open(CHAINED, TOP).unwrap();
+    let mut other = CHAINED.to_vec();
+    other[100] ^= 1;
+    let error = open(&other, TOP).unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.to_string().contains("boot.img is not the one"), "{error}");
+    let mut broken = TOP.to_vec();
+    broken[1000] ^= 1;
+    let error = open(CHAINED, &broken).unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.to_string().contains("vbmeta are broken"), "{error}");
+    // Metadata that another key signed: no bootloader takes them.
+    let error = open(OF_SYSTEM, TOP).unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.to_string().contains("do not fit each other"), "{error}");
 }

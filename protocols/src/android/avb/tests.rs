@@ -7,6 +7,7 @@ const TOP: &[u8] = include_bytes!("vectors/vbmeta.img");
 const BOOT: &[u8] = include_bytes!("vectors/boot.img");
 const SYSTEM: &[u8] = include_bytes!("vectors/vbmeta_system.img");
 const DISABLED: &[u8] = include_bytes!("vectors/vbmeta-disabled.img");
+const SIGNED: &[u8] = include_bytes!("vectors/boot-signed.img");
 const INIT_BOOT: &[u8] = include_bytes!("vectors/init_boot.img");
 
 fn read(image: &[u8]) -> Result<Vbmeta, AvbError> {
@@ -39,6 +40,17 @@ fn metadata_behind_a_footer() {
     assert_eq!(boot.public_key.map(hex::encode).as_deref(), Some(key));
     assert_eq!(boot.hash_of("boot").unwrap().check(BOOT), Ok(()));
     assert_eq!(boot.hash_of("dtbo"), None);
+}
+
+#[test]
+fn an_image_that_was_signed_for_real_is_for_the_key_that_others_know() {
+    assert_eq!(Footer::read(SIGNED).unwrap().unwrap(), Footer { image_len: 5400, vbmeta_at: 8192, vbmeta_len: 1280 });
+    let boot = read(SIGNED).unwrap();
+    assert_eq!((boot.algorithm, boot.rollback_index, boot.release.as_str()), (Algorithm(1), 42, ""));
+    // AOSP's testkey_rsa2048_2, as units report it.
+    let key = "2bed47451bc698e9e82d92a6668bd03ab6cf8dd1a144341cb7f426f20b2879cf";
+    assert_eq!(boot.public_key.map(hex::encode).as_deref(), Some(key));
+    assert_eq!(boot.hash_of("boot").unwrap().check(SIGNED), Ok(()));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn the_next_piece_is_read_before_the_unit_has_written_the_last() {
     });
     let read = Arc::new(Read::default());
     let image = Watched { bytes: pattern(LEN as usize), read: Arc::clone(&read) };
-    Artifact::read(&image).unwrap().check_rollback(&image, &Variables::default()).unwrap();
+    Artifact::read(&image).unwrap().check_rollback(None, &image, &Variables::default()).unwrap();
     Image::read_plain(&image as &dyn Content).unwrap();
     let before = std::mem::take(&mut *read.bytes());
     assert!(before >= LEN);
