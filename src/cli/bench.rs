@@ -159,6 +159,8 @@ pub(super) fn meet_all<T: Send>(
         let address = crate::device::Bay::address(&bay).to_owned();
         let mut quiet = |_| {};
         let mut op = Op::new(&*cx.clock, &cx.cancel, &mut quiet);
+        let asks = |what: &str| cx.voice.waiting(&address, what);
+        op.asks = Some(&asks);
         let mut met = station::meet(bay, identity, &mut op).map_err(|error| not_there(error).at(&address))?;
         let made = ready(&mut met).map_err(|error| Failure::from(error).at(met.label()))?;
         Ok((met, made))

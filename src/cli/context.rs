@@ -147,6 +147,8 @@ impl Context {
         let work = |mut bay: PortBay, _: &dyn crate::run::event::Listener| {
             let mut quiet = |_| {};
             let mut op = Op::new(&*self.clock, &self.cancel, &mut quiet);
+            let asks = |what: &str| self.voice.waiting(&address, what);
+            op.asks = Some(&asks);
             let mut driver = bay.open(&mut op).map_err(not_there)?;
             act(&mut *driver, &mut op).map_err(Failure::from)
         };

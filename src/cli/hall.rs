@@ -220,6 +220,13 @@ impl Audience for Hall<'_> {
                     self.notice("seen-before", Some(post.id), Some(unit), Some(say));
                 }
             }
+            News::Asks(post, what) => {
+                match &mut self.board {
+                    Some((board, _)) => board.asks(post.id, what),
+                    None => self.say(&format!("{post}: waits for a person: {what}")),
+                }
+                self.notice("waiting", Some(post.id), None, Some(what.to_owned()));
+            }
             News::Ended(post, worked, end) => self.ended(post, worked, end),
             News::Quarantined(post) => {
                 let say = "taken out after errors in a row: see to its cable";

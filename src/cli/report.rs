@@ -118,6 +118,14 @@ impl Voice {
         let _ = writeln!(io::stderr().lock(), "{}", escape(&line.to_string()));
     }
 
+    /// Before a run has begun, a person has to do something at the unit at `address`.
+    pub fn waiting(&self, address: &str, what: &str) {
+        self.object(
+            &serde_json::json!({"type": "event", "event": "waiting", "run": null, "address": address, "say": what}),
+        );
+        self.say(format_args!("{address}: waits for a person: {what}"));
+    }
+
     /// Stdout for raw bytes that were asked for. A reader that left had enough, and is no error.
     pub fn raw(&self) -> impl Write {
         Raw(io::stdout().lock())

@@ -53,6 +53,8 @@ pub struct Op<'a> {
     pub progress: &'a mut dyn FnMut(Progress),
     /// Told what the unit says in words while it works; `None` where nobody may read it.
     pub said: Option<&'a dyn Fn(&UnitText)>,
+    /// Told what a person has to do at the unit before it goes on.
+    pub asks: Option<&'a dyn Fn(&str)>,
     /// Counts what had to be sent again.
     pub retries: u64,
 }
@@ -60,13 +62,20 @@ pub struct Op<'a> {
 impl<'a> Op<'a> {
     /// An operation without a deadline.
     pub fn new(clock: &'a dyn Clock, cancel: &'a Cancel, progress: &'a mut dyn FnMut(Progress)) -> Op<'a> {
-        Op { clock, cancel, deadline: None, progress, said: None, retries: 0 }
+        Op { clock, cancel, deadline: None, progress, said: None, asks: None, retries: 0 }
     }
 
     /// Passes on what the unit says in words.
     pub fn say(&self, text: &UnitText) {
         if let Some(said) = self.said {
             said(text);
+        }
+    }
+
+    /// Passes on what a person has to do at the unit.
+    pub fn ask(&self, what: &str) {
+        if let Some(asks) = self.asks {
+            asks(what);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Order;
 use super::attempt::{Run, SMALL_TALK};
-use super::event::EventKind;
+use super::event::{Event, EventKind};
 use super::report::Return;
 use crate::device::{Cancel, Continuity, Departure, Mode, Proof, Returned, Unit, UnitText};
 use crate::error::{Error, Kind, Result};
@@ -48,6 +48,10 @@ impl Run<'_> {
         self.restarted = true;
         let mut quiet = |_| {};
         let mut op = crate::device::Op::new(self.desk.clock, cancel, &mut quiet);
+        let waiting = self.observer.event(EventKind::Waiting);
+        let listener = self.desk.listener;
+        let asks = |what: &str| listener.hear(&Event { say: Some(what.to_owned()), ..waiting.clone() });
+        op.asks = Some(&asks);
         let returned = self
             .bay
             .wait(&self.known, &departure, &mut op)

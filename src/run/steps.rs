@@ -267,6 +267,7 @@ impl Run<'_> {
                     deadline: bench.op.deadline,
                     progress: &mut progress,
                     said: bench.op.said,
+                    asks: bench.op.asks,
                     retries: 0,
                 };
                 let mut inner = steps::Bench {

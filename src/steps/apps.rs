@@ -123,6 +123,7 @@ impl StepKind for AppsStep {
                 deadline: bench.op.deadline,
                 progress: &mut shifted,
                 said: bench.op.said,
+                asks: bench.op.asks,
                 retries: 0,
             };
             let written = apps.install(&parts(files), self.options, &mut op);

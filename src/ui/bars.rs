@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
 use super::lines::{line, outcome, verdict};
-use super::{safe, unit};
+use super::{safe, unit, waits};
 use crate::run::event::{Event, EventKind};
 
 /// Columns for the unit's name, as the templates have it.
@@ -62,7 +62,7 @@ impl Bars {
                     bar.set_message(format!("{step}: {}", outcome(result)));
                 }
             }
-            EventKind::Waiting => bar.set_message(format!("{step}: waits for a person")),
+            EventKind::Waiting => bar.set_message(waits(event)),
             EventKind::Away => {
                 bar.set_style(away());
                 bar.reset_elapsed();

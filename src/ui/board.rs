@@ -6,7 +6,7 @@ use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::lines::{outcome, verdict};
-use super::safe;
+use super::{safe, waits};
 use crate::device::BayId;
 use crate::run::event::{Event, EventKind};
 use crate::station::batch::{Asked, Echo, End, Post, Shown, Tally, Ticket, View};
@@ -59,6 +59,13 @@ impl Board {
         }
     }
 
+    /// Before the unit in a bay can be opened, a person has to do something at it.
+    pub fn asks(&mut self, bay: BayId, what: &str) {
+        if let Some(row) = self.rows.get_mut(&bay) {
+            row.say(&safe(what));
+        }
+    }
+
     /// Something happened in a run.
     pub fn hear(&mut self, event: &Event) {
         let Some(row) = event.bay.and_then(|bay| self.rows.get_mut(&bay)) else { return };
@@ -73,7 +80,7 @@ impl Board {
                     row.say(&format!("{step}: {}", outcome(result)));
                 }
             }
-            EventKind::Waiting => row.say(&format!("{step}: waits for a person")),
+            EventKind::Waiting => row.say(&waits(event)),
             EventKind::Away => row.waits(event),
             EventKind::ModeChanged => row.say("is back"),
             EventKind::Said => row.say(&format!("{step}: {}", safe(event.say.as_deref().unwrap_or_default()))),
@@ -224,6 +231,13 @@ mod tests {
         board.met(BayId(3), "PH-1", false);
         board.hear(&Event::saying(EventKind::Away, AWAITED));
         assert_eq!(board.rows[&BayId(3)].bar.message(), format!("PH-1: {AWAITED}"));
+        board.hear(&Event::saying(EventKind::Waiting, "accept the key"));
+        assert_eq!(board.rows[&BayId(3)].bar.message(), "PH-1: accept the key");
+        let asked = Event { step: Some("lamp".to_owned()), ..Event::saying(EventKind::Waiting, "is it green?") };
+        board.hear(&asked);
+        assert_eq!(board.rows[&BayId(3)].bar.message(), "PH-1: lamp: waits for a person");
+        board.asks(BayId(3), "accept the key\u{7}");
+        assert_eq!(board.rows[&BayId(3)].bar.message(), "PH-1: accept the key\\u{7}");
     }
 
     #[test]

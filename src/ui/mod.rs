@@ -30,6 +30,14 @@ fn unit(event: &Event) -> String {
     }
 }
 
+/// That a person is waited for: at a step of the profile, or for what has to be done at the unit before it can go on.
+fn waits(event: &Event) -> String {
+    match (&event.step, &event.say) {
+        (None, Some(say)) => safe(say),
+        (step, _) => format!("{}: waits for a person", safe(step.as_deref().unwrap_or("the run"))),
+    }
+}
+
 /// Text from anywhere, escaped for a terminal.
 fn safe(text: &str) -> String {
     UnitText::new(text).to_string()

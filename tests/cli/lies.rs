@@ -121,11 +121,17 @@ fn a_phone_that_asks_is_waited_for_as_long_as_told_and_the_key_is_named() {
     let phone = Phone::start(&bench, &["--authorise", "ignore"]);
     let device = format!("{},auth-wait=1s", phone.address);
     let put = ["put", "file", "/sdcard/file", "-d", &device];
-    let (error, code) = bench.last(&put);
-    assert_eq!((kind(&error), code), (Some("unauthorized"), 7), "{error}");
-    let (key, _) = bench.last(&["key", "show"]);
+    let ran = bench.run(&[&["--json"], &put[..]].concat());
+    let (lines, key) = (ran.lines(), bench.last(&["key", "show"]).0);
+    let key = key["fingerprint"].as_str().unwrap();
+    let [waiting, error] = lines.as_slice() else { panic!("{ran:?}") };
+    assert_eq!((kind(error), ran.code), (Some("unauthorized"), 7), "{error}");
     let text = error.to_string();
-    assert!(text.contains("within 1 s") && text.contains(key["fingerprint"].as_str().unwrap()), "{text}");
+    assert!(text.contains("within 1 s") && text.contains(key), "{text}");
+    // It was told while there was time.
+    let say = format!("unlock the unit and accept the key with the fingerprint {key} there, within 1 s");
+    assert_eq!((&waiting["event"], &waiting["say"]), (&"waiting".into(), &say.as_str().into()));
+    assert!(ran.stderr.contains(&say), "{}", ran.stderr);
     drop(phone);
     let phone = Phone::start(&bench, &["--authorise", "accept"]);
     let device = format!("{},auth-wait=10s", phone.address);

@@ -120,6 +120,7 @@ pub trait Files {
                 deadline: op.deadline,
                 progress: &mut shifted,
                 said: op.said,
+                asks: op.asks,
                 retries: 0,
             };
             let written = self.write(file.path, file.content, &mut one);

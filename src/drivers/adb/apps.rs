@@ -248,6 +248,7 @@ impl AdbDriver {
                 deadline: op.deadline,
                 progress: &mut shifted,
                 said: op.said,
+                asks: op.asks,
                 retries: 0,
             };
             let answer = self.wire.feed(service.as_bytes(), file.content, SLOW, &mut op)?;

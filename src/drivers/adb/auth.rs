@@ -1,5 +1,7 @@
 //! A unit that asks who we are: its token is signed, and when it does not know the key a person is shown its fingerprint.
 
+use std::time::Duration;
+
 use protocols::adb::session::Connection;
 
 use crate::device::Op;
@@ -7,13 +9,19 @@ use crate::drivers::{Identity, Keys};
 use crate::error::{Error, Kind, Result};
 
 /// What was answered so far.
-#[derive(Default)]
 pub(super) struct Asked {
+    /// How long a person may take.
+    wait: Duration,
     identity: Option<Box<dyn Identity>>,
     offered: bool,
 }
 
 impl Asked {
+    /// Nothing was asked yet; a person may take so long to accept the key.
+    pub(super) fn new(wait: Duration) -> Asked {
+        Asked { wait, identity: None, offered: false }
+    }
+
     /// Whether a person has been asked on the unit's screen.
     pub(super) fn is_offered(&self) -> bool {
         self.offered
@@ -40,6 +48,12 @@ impl Asked {
                 tracing::info!(fingerprint = identity.fingerprint(), "the unit does not know the station's key yet");
                 connection.offer(op.clock.now(), identity.public().as_bytes());
                 self.offered = true;
+                if !self.wait.is_zero() {
+                    let (key, seconds) = (identity.fingerprint(), self.wait.as_secs());
+                    op.ask(&format!(
+                        "unlock the unit and accept the key with the fingerprint {key} there, within {seconds} s"
+                    ));
+                }
             }
             // The daemon asks again while a person thinks.
             Some(_) => {}

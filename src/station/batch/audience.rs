@@ -20,6 +20,8 @@ pub enum News<'a> {
     Event(&'a Event),
     /// The unit in this bay is known; when it passed with this very profile before.
     Met(&'a Post, &'a str, Option<jiff::Timestamp>),
+    /// Before the unit in this bay can be opened, a person has to do this at it.
+    Asks(&'a Post, &'a str),
     /// A start ended.
     Ended(&'a Post, &'a Worked, &'a End),
     /// This bay was taken out.

@@ -130,6 +130,8 @@ impl Shop<'_> {
         let bay = PortBay::new(target, Arc::clone(&self.world)).with_driver(self.driver.as_deref());
         let mut quiet = |_| {};
         let mut op = Op::new(&*self.clock, job.cancel, &mut quiet);
+        let asks = |what: &str| (job.tell)(Told::Asks(what.to_owned()));
+        op.asks = Some(&asks);
         let mut met = station::meet(bay, self.prepared.profile().identity.setting.as_deref(), &mut op)?;
         met.names.bay = Some(job.post.id.to_string());
         Ok(met)

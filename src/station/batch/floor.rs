@@ -85,6 +85,11 @@ impl<'env> Floor<'_, 'env, '_> {
                     audience.hear(News::Met(post, &unit, before));
                 }
             }
+            Message::Run(bay, _, Told::Asks(what)) => {
+                if let Some(post) = self.post(bay) {
+                    audience.hear(News::Asks(post, &what));
+                }
+            }
             Message::Run(bay, ticket, Told::Event(event)) => {
                 if event.event == EventKind::ModeChanged {
                     self.tell_line(Some(Incident::Back(bay, ticket)), audience);

@@ -18,6 +18,8 @@ pub enum Told {
     Event(Box<Event>),
     /// The unit is known; when it passed with this very profile before.
     Met(String, Option<jiff::Timestamp>),
+    /// A person has to do something at the unit before it can be opened.
+    Asks(String),
     /// It told its unit to leave, and waits for it.
     Away,
 }

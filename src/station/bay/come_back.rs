@@ -43,6 +43,7 @@ impl PortBay {
             let mut quiet = |_| {};
             let mut attempt = Op::new(op.clock, op.cancel, &mut quiet);
             attempt.deadline = Some(until);
+            attempt.asks = op.asks;
             match self.try_known(known, &departure.to, &mut track, &mut attempt) {
                 // It has not left yet, or came back as something else.
                 Ok(returned) if !departure.to.contains(&returned.driver.unit().mode) => {

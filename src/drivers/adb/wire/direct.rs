@@ -152,7 +152,7 @@ impl Carrier for Direct {
         self.connection = greeting(options, op);
         self.streams.clear();
         self.began_anew = false;
-        self.meet(keys, op)
+        self.meet(keys, options, op)
     }
 }
 
@@ -195,13 +195,13 @@ impl Direct {
             buf: vec![0; READ_AT_ONCE],
             began_anew: false,
         };
-        wire.meet(keys, op)?;
+        wire.meet(keys, options, op)?;
         Ok(wire)
     }
 
     /// Goes through the greeting until the unit takes commands.
-    fn meet(&mut self, keys: &dyn Keys, op: &mut Op<'_>) -> Result<()> {
-        let mut asked = Asked::default();
+    fn meet(&mut self, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<()> {
+        let mut asked = Asked::new(options.auth_wait);
         loop {
             let step = self.step(op).map_err(|error| asked.explain(error))?;
             match step {
