@@ -73,6 +73,22 @@ impl Bench {
         path
     }
 
+    /// A command, with its first word and the unit.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let (command, rest) = arguments.split_first().unwrap();
+        let mut all = Command::new(env!("CARGO_BIN_EXE_hardwire"));
+        all.args([command, "-d", &self.address]).args(rest).current_dir(self.folder.path());
+        all.env("HARDWIRE_HOME", self.folder.path().join("home"));
+        all
+    }
+
+    /// Runs it; what it printed.
+    fn hardwire(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// The run's final line.
     fn apply(&self, profile: &PathBuf, arguments: &[&str]) -> Value {
         let output = Command::new(env!("CARGO_BIN_EXE_hardwire"))
@@ -157,6 +173,46 @@ fn phone_kiosk() {
     let steps = bench.twice(&bench.shipped("phone-kiosk.yaml"), &["--input", "host=kiosk.example"]);
     let levels: Vec<_> = steps.iter().map(|step| step["level"].as_str()).collect();
     assert_eq!(levels, [None, Some("digest"), Some("readback"), Some("digest")]);
+}
+
+#[test]
+fn phone_restore() {
+    let bench = Bench::phone();
+    let profile = bench.shipped("phone-restore.yaml");
+    bench.write("a.jpg", "a picture");
+    bench.hardwire(&["put", "a.jpg", "/sdcard/DCIM/a.jpg"]);
+    bench.hardwire(&["install", "kiosk.apk"]);
+    let backup =
+        ["backup", "--path", "/sdcard/DCIM", "--app", "org.example.kiosk", "--setting", "system/screen_brightness"];
+    let label = ["--label", "before-refurbishment", "--accept-omitted", "app-data"];
+    bench.hardwire(&[&backup[..], &label].concat());
+    // Everything is lost, and something else is there.
+    bench.hardwire(&[
+        "console",
+        "--",
+        "rm -r /sdcard/DCIM; pm uninstall org.example.kiosk; settings put system screen_brightness 7",
+    ]);
+    let steps = bench.twice(&profile, &[]);
+    let levels: Vec<_> = steps.iter().map(|step| (step["name"].as_str().unwrap(), step["level"].as_str())).collect();
+    assert_eq!(
+        levels,
+        [
+            ("health", None),
+            ("back-apps", Some("digest")),
+            ("back-files", Some("digest")),
+            ("back-settings", Some("readback"))
+        ]
+    );
+    let picture = bench.hardwire(&["console", "--", "cat /sdcard/DCIM/a.jpg; settings get system screen_brightness"]);
+    assert_eq!(picture, "a picture102\n");
+    // What is there and differs has to be meant, and a label that no backup has is told.
+    bench.hardwire(&["console", "--", "echo other > /sdcard/DCIM/a.jpg"]);
+    let tried = bench.command(&["apply", "--json", "--no-input", profile.to_str().unwrap()]).output().unwrap();
+    assert_eq!(tried.status.code(), Some(2), "{}", String::from_utf8_lossy(&tried.stdout));
+    let other = ["apply", "--json", "--no-input", "--input", "label=none", profile.to_str().unwrap()];
+    let tried = bench.command(&other).output().unwrap();
+    let said = String::from_utf8(tried.stdout).unwrap();
+    assert!(tried.status.code() == Some(2) && said.contains("no backup of this unit"), "{said}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::ledger::RecordKind;
 use crate::profile::model::Resolved;
 use crate::profile::{self, Given, Prepared};
 use crate::station::single::Named;
-use crate::station::{self, Met, PortBay};
+use crate::station::{self, Backups, Met, Office, PortBay};
 use crate::ui::AtTerminal;
 
 /// Where the values come from that differ from unit to unit.
@@ -96,7 +96,7 @@ impl Apply {
         let bays = self.devices.bays(cx, &prepared)?;
         let mut display = Display::of(cx);
         let person = display.person(cx, self.run.yes);
-        let mut units = prepare(cx, &mut display, bays, &prepared, &given, &person)?;
+        let mut units = prepare(cx, &mut display, bays, &prepared, (&given, &office), &person)?;
         if self.backup_first {
             for (_, resolved) in units.iter_mut().flatten() {
                 back_up_first(resolved);
@@ -119,13 +119,13 @@ pub(super) fn prepare(
     display: &mut Display<'_>,
     bays: Vec<PortBay>,
     prepared: &Prepared,
-    given: &Given,
+    (given, office): (&Given, &Office),
     person: &AtTerminal,
 ) -> Result<Vec<Result<(Met, Resolved)>>> {
     let identity = prepared.profile().identity.setting.as_deref();
     let units = bench::meet_all(cx, display, bays, identity, |met| {
         let label = met.label();
-        station::suit(prepared, given, met, &mut |prompt| bench::ask(person, cx, &label, prompt))
+        station::suit(prepared, given, met, &Backups(office), &mut |prompt| bench::ask(person, cx, &label, prompt))
     })?;
     let known = |name: &str| units.iter().flatten().any(|(met, _)| met.names.is(name));
     // A value for a unit that is not here would have been a value for one that is, but for a slip of the pen.

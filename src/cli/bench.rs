@@ -15,7 +15,7 @@ use crate::device::Op;
 use crate::error::{Error, Kind};
 use crate::ledger::RecordKind;
 use crate::profile::model::Resolved;
-use crate::profile::{self, Given, Prepared, Prompt};
+use crate::profile::{self, Given, NoShelf, Prepared, Prompt};
 use crate::run::event::{Event, Listener};
 use crate::run::report::Report;
 use crate::station::{self, Met, Office, PortBay, Selector, Shift, Together, World, fleet};
@@ -297,7 +297,7 @@ pub(super) fn cut(prepared: &Prepared, met: &Met, person: &AtTerminal, cx: &Cont
     let known = prepared.profile().known_inputs(&given)?;
     prepared.resolve(&met.facts, &known).or_else(|_| {
         let label = met.label();
-        station::suit(prepared, &given, met, &mut |prompt| ask(person, cx, &label, prompt))
+        station::suit(prepared, &given, met, &NoShelf, &mut |prompt| ask(person, cx, &label, prompt))
     })
 }
 

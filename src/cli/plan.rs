@@ -55,7 +55,7 @@ impl PlanCommand {
         let bays = self.devices.bays(cx, &prepared)?;
         let mut display = Display::of(cx);
         let person = display.person(cx, false);
-        let units = prepare(cx, &mut display, bays, &prepared, &given, &person)?;
+        let units = prepare(cx, &mut display, bays, &prepared, (&given, &office), &person)?;
         let tags = self.tags.iter().cloned().collect();
         let shift = station::Shift { tags, ..bench::shift(cx, &office, &person) };
         let plans = bench::each(cx, &mut display, units, |unit, listener| {

@@ -200,7 +200,10 @@ fn one(
         return Ok(planned(Action::Later, way.why(), kind.bytes()));
     }
     let seen_at = look(step, driver.unit(), level);
-    let observed = kind.observe(driver, seen_at, bench)?;
+    let mut observed = kind.observe(driver, seen_at, bench)?;
+    if step.overwrites {
+        observed.consents.extend(observed.overwritten());
+    }
     if observed.holds() {
         way.stay();
         let mut already = planned(Action::Already, observed.why.clone(), 0);

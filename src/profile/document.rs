@@ -239,6 +239,8 @@ pub enum BodySpec {
     Diagnose { expect: BTreeMap<String, (Limit, Option<Text>)>, attach: Vec<Attach> },
     /// `backup`; `None` means what the profile names.
     Backup { named: Option<Named>, label: Option<Text> },
+    /// `restore`
+    Restore { backup: Option<Text>, label: Option<Text> },
     /// `reboot`
     Reboot { to: Mode },
     /// `console`

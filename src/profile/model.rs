@@ -91,6 +91,8 @@ pub struct Step {
     pub once: Once,
     /// Whether it is only looked at, when its turn comes: what is not so is not made so, and ends the run.
     pub check: bool,
+    /// Whether what it overwrites has to be meant: what it writes was not named one by one.
+    pub overwrites: bool,
     /// What a person at the line reads instead of the error when it fails.
     pub on_fail: Option<String>,
 }
@@ -112,6 +114,7 @@ impl Step {
             always: false,
             once: Once::Run,
             check: false,
+            overwrites: false,
             on_fail: None,
         }
     }

@@ -74,6 +74,13 @@ pub(super) fn read_body(
             attach: read_attach(fields.get("attach"))?,
         },
         "backup" => BodySpec::Backup { named: read_named(&fields)?, label: open_text("label")? },
+        "restore" => {
+            let (backup, label) = (open_text("backup")?, open_text("label")?);
+            if let (Some(_), Some(node)) = (&backup, fields.get("label")) {
+                return Err(node.at.error("`label` chooses the newest backup that has it, and `backup` names one"));
+            }
+            BodySpec::Restore { backup, label }
+        }
         "reboot" => BodySpec::Reboot {
             to: fields.get("to").map(|n| n.choice("`to`", &MODES)).transpose()?.unwrap_or(Mode::Application),
         },

@@ -15,7 +15,7 @@ use crate::error::Result;
 pub const COMMON: [&str; 11] =
     ["name", "when", "verify", "proved_by", "in", "retries", "timeout", "always", "once", "check", "on_fail"];
 /// The step kinds and the keys of each.
-pub const KINDS: [(&str, &[&str]); 10] = [
+pub const KINDS: [(&str, &[&str]); 11] = [
     ("firmware", &["artifact", "slot", "activate", "layout", "wipe", "loaders"]),
     ("settings", &["set", "delete"]),
     ("files", &["put", "empty"]),
@@ -23,6 +23,7 @@ pub const KINDS: [(&str, &[&str]); 10] = [
     ("ask", &["say", "answer", "timeout"]),
     ("diagnose", &["expect", "attach"]),
     ("backup", &["files", "apps", "settings", "firmware", "label"]),
+    ("restore", &["backup", "label"]),
     ("reboot", &["to"]),
     ("console", &["run", "expect"]),
     ("erase", &["slot"]),
@@ -117,7 +118,7 @@ fn read_step(node: &Node, number: usize, scope: &Scope, artifacts: &Artifacts) -
 fn read_check(node: Option<&Node>, kind: &str) -> Result<bool> {
     let Some(node) = node else { return Ok(false) };
     let check = node.bool("`check`")?;
-    if check && !matches!(kind, "firmware" | "settings" | "files" | "apps" | "erase") {
+    if check && !matches!(kind, "firmware" | "settings" | "files" | "apps" | "erase" | "restore") {
         return Err(node.at.error(format_args!("`{kind}` is no state that `check` could look at")));
     }
     Ok(check)

@@ -12,7 +12,8 @@ use super::model::{
 };
 use super::prepare::Prepared;
 use super::read_step::secrets;
-use super::template::Context;
+use super::shelf::{NoShelf, Shelf, Snapshot};
+use super::template::{Context, Text};
 use super::tree::Tree;
 use super::value::hex_bytes;
 use crate::digest::Digest;
@@ -25,11 +26,22 @@ impl Prepared {
     /// `invalid`: two variants fit, or whether one fits cannot be told; a template or condition that needs what this unit
     /// does not show; a rendered value that does not suit its type.
     pub fn resolve(&self, facts: &Facts, inputs: &Inputs) -> Result<Resolved> {
+        self.resolve_with(facts, inputs, &NoShelf)
+    }
+
+    /// The same, by a station that has backups.
+    ///
+    /// # Errors
+    /// As [`Prepared::resolve`]; what `shelf` answers.
+    pub fn resolve_with(&self, facts: &Facts, inputs: &Inputs, shelf: &dyn Shelf) -> Result<Resolved> {
         let variant = self.variant(facts)?.map(|variant| variant.name.as_str());
         let context = Context::new(facts, inputs);
         let (mut steps, mut specs) = (Vec::new(), Vec::new());
         for spec in &self.profile().steps {
-            let expanded = self.steps(spec, variant, &context)?;
+            let expanded = match &spec.body {
+                BodySpec::Restore { .. } => self.restored(spec, variant, (facts, shelf), &context)?,
+                _ => self.steps(spec, variant, &context)?,
+            };
             specs.extend(expanded.iter().map(|_| spec));
             steps.extend(expanded);
         }
@@ -91,6 +103,32 @@ impl Prepared {
         })
     }
 
+    /// The steps that put a backup back.
+    fn restored(
+        &self,
+        spec: &StepSpec,
+        variant: Option<&str>,
+        (facts, shelf): (&Facts, &dyn Shelf),
+        context: &Context,
+    ) -> Result<Vec<Step>> {
+        let step = self.step(spec, variant, context)?;
+        let BodySpec::Restore { backup, label } = &spec.body else { return Ok(vec![step]) };
+        if step.skip.is_some() {
+            return Ok(vec![step]);
+        }
+        let render = |text: &Option<Text>| text.as_ref().map(|text| text.render(context)).transpose();
+        let wanted = Snapshot { backup: render(backup)?, label: render(label)? };
+        let parts = shelf.restore(&wanted, facts).map_err(|error| error.while_doing(format!("step {}", step.name)))?;
+        let named = |part: Step| Step {
+            name: format!("{}-{}", step.name, part.name),
+            verify: spec.verify.unwrap_or(part.verify),
+            body: part.body,
+            overwrites: true,
+            ..step.clone()
+        };
+        Ok(parts.into_iter().map(named).collect())
+    }
+
     fn step(&self, spec: &StepSpec, variant: Option<&str>, context: &Context) -> Result<Step> {
         let skip = match &spec.when {
             Some(when) if !when.holds(context)? => Some(format!("`when: {}` does not hold", when.expression())),
@@ -117,6 +155,7 @@ impl Prepared {
             always: spec.always,
             once: spec.once,
             check: spec.check,
+            overwrites: false,
         })
     }
 
@@ -144,7 +183,7 @@ impl Prepared {
                 activate: *activate,
             }),
             // What a factory archive is made of takes its place.
-            BodySpec::Factory { .. } => blank(spec),
+            BodySpec::Factory { .. } | BodySpec::Restore { .. } => blank(spec),
             BodySpec::Settings { set, delete } => {
                 let render = |(key, value): &(String, super::value::Typed)| {
                     Ok((key.clone(), Payload::new(value.render(context)?, value.is_secret())))
@@ -243,7 +282,7 @@ fn blank(spec: &BodySpec) -> Body {
         }),
         BodySpec::Factory { artifact, .. } => Body::Images(ImagesStep::none(artifact)),
         BodySpec::Settings { .. } => Body::Settings(SettingsStep { set: Vec::new(), delete: Vec::new() }),
-        BodySpec::Files { .. } => Body::Files(FilesStep::of(Vec::new())),
+        BodySpec::Files { .. } | BodySpec::Restore { .. } => Body::Files(FilesStep::of(Vec::new())),
         BodySpec::Apps { options, .. } => {
             Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new(), options: *options })
         }

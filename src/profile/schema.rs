@@ -294,6 +294,8 @@ struct Step {
     diagnose: Option<Diagnose>,
     /// A backup into the vault; without lists: what the profile names.
     backup: Option<Backup>,
+    /// A backup of this unit, put back.
+    restore: Option<Restore>,
     /// A restart.
     reboot: Option<Reboot>,
     /// A command on the unit's shell.
@@ -526,6 +528,15 @@ struct Backup {
     /// Firmware slots, of units that let them be read.
     firmware: Option<Vec<String>>,
     /// A name for it.
+    label: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Restore {
+    /// Its digest, or the beginning of it (default: the newest of the unit).
+    backup: Option<String>,
+    /// The label that the newest must have.
     label: Option<String>,
 }
 

@@ -31,7 +31,7 @@ pub use met::{Met, meet};
 pub use office::Office;
 pub use probe::probe;
 pub use resolve::{Defaults, Target, only_one, resolve, resolve_any};
-pub use restore::{Allowed, Onto, Restoration, overwritten, restoration};
+pub use restore::{Allowed, Backups, Onto, Restoration, overwritten, restoration};
 pub use selector::{Place, Selector};
 pub use shift::Shift;
 pub use suit::{check_fit, suit};

@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::profile::model::{
     AppsStep, Body, FilesStep, FirmwareStep, Leaf, Payload, PutTree, Resolved, SettingsStep, Step,
 };
+use crate::profile::{Facts, Shelf, Snapshot};
 use crate::run::person::Consent;
 use crate::steps::Action;
 use crate::steps::evidence::StepOutcome;
@@ -65,6 +66,41 @@ pub fn restoration(name: &str, met: &Met, onto: Onto, office: &Office) -> Result
     }
     let resolved = Resolved::single("restore", &format!("restore {}", backup.id), steps);
     Ok(Restoration { backup, resolved, consents })
+}
+
+/// The station's backups, as a profile asks for them: of each unit its own.
+pub struct Backups<'a>(pub &'a Office);
+
+impl Shelf for Backups<'_> {
+    fn restore(&self, wanted: &Snapshot, facts: &Facts) -> Result<Vec<Step>> {
+        let vault = Arc::new(self.0.vault()?);
+        let is_own = |manifest: &Manifest| facts.serial.is_some() && manifest.serial == facts.serial;
+        let backup = match &wanted.backup {
+            Some(name) => vault.find(name)?,
+            None => {
+                let fits = |manifest: &Manifest| {
+                    let label = manifest.label.as_deref();
+                    is_own(manifest)
+                        && label != Some(single::GOT)
+                        && (wanted.label.is_none() || label == wanted.label.as_deref())
+                };
+                vault.list()?.into_iter().rfind(|backup| fits(&backup.manifest)).ok_or_else(|| {
+                    let with = wanted.label.as_ref().map(|label| format!(" with label {label:?}")).unwrap_or_default();
+                    Error::new(Kind::Invalid, format!("the vault holds no backup of this unit{with}"))
+                        .next("`hardwire vault list` shows what there is")
+                })?
+            }
+        };
+        if !is_own(&backup.manifest) {
+            return Err(Error::new(Kind::Invalid, format!("backup {} is not of this unit", backup.id))
+                .next("`hardwire restore --other-unit` puts a backup onto another one"));
+        }
+        let steps = steps(&backup.manifest, &vault)?;
+        if steps.is_empty() {
+            return Err(Error::new(Kind::Invalid, format!("there is nothing in backup {}", backup.id)));
+        }
+        Ok(steps)
+    }
 }
 
 /// A package, and the files of which it is made.
@@ -269,6 +305,38 @@ mod tests {
         let leaf = &files.trees[0].leaves[1];
         assert_eq!((leaf.path.as_str(), leaf.marks.mode), ("a/1.jpg", Some(0o640)));
         assert_eq!(leaf.file.as_ref().unwrap().content.to_vec().unwrap(), b"/sdcard/DCIM/a/1.jpg");
+    }
+
+    #[test]
+    fn a_profile_gets_a_unit_s_own_backups_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let office = Office::open(Some(folder.path().to_owned()), &crate::clock::ManualClock::new()).unwrap();
+        let vault = vault(folder.path());
+        let keep = |serial: &str, label: &str, text: &str| {
+            let kept = vault.put(&mut text.as_bytes()).unwrap();
+            let items = vec![Item::new(ItemKind::Setting, text, kept.bytes, kept.sha256)];
+            let (serial, label) = (Some(serial.to_owned()), Some(label.to_owned()));
+            vault.keep(&Manifest { serial, label, ..manifest(items) }).unwrap().id.to_string()
+        };
+        let other = keep("B", "as-shipped", "global/b");
+        keep("A", "as-shipped", "global/a");
+        keep("A", single::GOT, "global/got");
+        let facts = Facts { serial: Some("A".to_owned()), ..Facts::default() };
+        let asked = |backup: Option<&str>, label: Option<&str>, facts: &Facts| {
+            let wanted = Snapshot { backup: backup.map(str::to_owned), label: label.map(str::to_owned) };
+            Backups(&office).restore(&wanted, facts).map(|steps| match &steps[0].body {
+                Body::Settings(settings) => settings.set[0].0.clone(),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(asked(None, Some("as-shipped"), &facts).unwrap(), "global/a");
+        assert_eq!(asked(None, None, &facts).unwrap(), "global/a", "what was only read is no backup");
+        for (backup, label, facts) in
+            [(Some(other.as_str()), None, &facts), (None, Some("none"), &facts), (None, None, &Facts::default())]
+        {
+            let error = asked(backup, label, facts).unwrap_err();
+            assert!(error.kind() == Kind::Invalid && error.remedy().is_some(), "{error}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::Met;
 use crate::device::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::Resolved;
-use crate::profile::{Fit, Given, Prepared, Prompt, Sources};
+use crate::profile::{Fit, Given, Prepared, Prompt, Shelf, Sources};
 
 /// Whether `prepared` means this unit.
 ///
@@ -27,7 +27,7 @@ pub fn check_fit(prepared: &Prepared, met: &Met) -> Result<()> {
 }
 
 /// The profile for this unit: its inputs gathered, its templates filled in. `ask` answers for a person, with `None`
-/// when there is none.
+/// when there is none; `shelf` has the backups.
 ///
 /// # Errors
 /// `invalid` when an input is missing or something does not suit.
@@ -35,11 +35,12 @@ pub fn suit(
     prepared: &Prepared,
     given: &Given,
     met: &Met,
+    shelf: &dyn Shelf,
     ask: &mut dyn FnMut(&Prompt) -> Result<Option<String>>,
 ) -> Result<Resolved> {
     check_fit(prepared, met)?;
     let env = |name: &str| std::env::var(name).ok();
     let mut sources = Sources { given, unit: &met.names, env: &env, ask };
     let inputs = prepared.profile().gather(&mut sources)?;
-    prepared.resolve(&met.facts, &inputs)
+    prepared.resolve_with(&met.facts, &inputs, shelf)
 }

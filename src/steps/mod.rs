@@ -123,6 +123,14 @@ impl Observed {
         !self.items.is_empty() && self.items.iter().all(|item| item.outcome == StepOutcome::Already)
     }
 
+    /// What the unit holds and would lose, as something to be meant.
+    #[must_use]
+    pub fn overwritten(&self) -> Option<Consent> {
+        let lost = self.items.iter().filter(|item| item.outcome == StepOutcome::Failed && item.observed.is_some());
+        let lost: Vec<&str> = lost.map(|item| item.path.as_str()).collect();
+        (!lost.is_empty()).then(|| Consent { say: format!("it overwrites {}", listed(&lost)) })
+    }
+
     /// The least level of its items.
     #[must_use]
     pub fn level(&self) -> Option<Level> {

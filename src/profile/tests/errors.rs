@@ -23,10 +23,10 @@ fn step(body: &str) -> String {
 #[test]
 fn an_unknown_key_names_the_nearest() {
     insta::assert_snapshot!(wrong("format: 1\nname: t\nversion: 1.0.0\nmach: { model: m }\nsteps: []\n"), @"p.yaml:4:1: a profile knows no key `mach` (did you mean `match`?); it takes `format`, `name`, `version`, `extends`, `match`, `link`, `verify`, `identity`, `inputs`, `artifacts`, `variants` or `steps`");
-    insta::assert_snapshot!(step("  - settings: { set: { a: b } }\n    retires: 3"), @"p.yaml:7:5: step 1 knows no key `retires` (did you mean `retries`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once`, `check` or `on_fail`");
+    insta::assert_snapshot!(step("  - settings: { set: { a: b } }\n    retires: 3"), @"p.yaml:7:5: step 1 knows no key `retires` (did you mean `retries`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `restore`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once`, `check` or `on_fail`");
     insta::assert_snapshot!(step("  - firmware: { artefact: app }"), @"p.yaml:6:17: `firmware` knows no key `artefact` (did you mean `artifact`?); it takes `artifact`, `slot`, `activate`, `layout`, `wipe` or `loaders`");
     insta::assert_snapshot!(step("  - files:\n    put: { /a: { text: b } }"), @"p.yaml:7:5: `put` belongs below `files`; indent it further");
-    insta::assert_snapshot!(step("  - setings: { set: { a: b } }"), @"p.yaml:6:5: step 1 knows no key `setings` (did you mean `settings`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once`, `check` or `on_fail`");
+    insta::assert_snapshot!(step("  - setings: { set: { a: b } }"), @"p.yaml:6:5: step 1 knows no key `setings` (did you mean `settings`?); it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `restore`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once`, `check` or `on_fail`");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn yaml_beyond_one_plain_document_is_refused() {
     "#);
     insta::assert_snapshot!(step("  - console:\n      run: a: b"), @"p.yaml:7:13: a `:` that cannot stand here; put text that holds one in quotes, or check the indentation");
     insta::assert_snapshot!(step("  - console: { run: {{ unit.serial }} }"), @r#"p.yaml:6:22: braces in braces; a template stands in quotes: "{{ … }}""#);
-    insta::assert_snapshot!(step("  - << : { reboot: {} }"), @"p.yaml:6:5: step 1 knows no key `<<`; it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once`, `check` or `on_fail`");
+    insta::assert_snapshot!(step("  - << : { reboot: {} }"), @"p.yaml:6:5: step 1 knows no key `<<`; it takes `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `restore`, `reboot`, `console`, `erase`, `name`, `when`, `verify`, `proved_by`, `in`, `retries`, `timeout`, `always`, `once`, `check` or `on_fail`");
 }
 
 #[test]
@@ -103,6 +103,7 @@ fn settings_carry_their_type() {
     insta::assert_snapshot!(step("  - settings: { set: { a: { hex: abc } } }"), @"p.yaml:6:34: `abc` does not suit hex: hex is pairs of 0-9 and a-f");
     insta::assert_snapshot!(step("  - settings: { set: { a: true } }"), @r#"p.yaml:6:27: setting `a`: a bare true has no layout; write { bool: true }, or "true" for text"#);
     insta::assert_snapshot!(step("  - { reboot: {}, check: true }"), @"p.yaml:6:26: `reboot` is no state that `check` could look at");
+    insta::assert_snapshot!(step("  - restore: { backup: 3f, label: a }"), @"p.yaml:6:35: `label` chooses the newest backup that has it, and `backup` names one");
     insta::assert_snapshot!(step("  - files: {}"), @"p.yaml:6:12: `files` does nothing; give it `put` or `empty`");
     insta::assert_snapshot!(step("  - files: { empty: [/] }"), @"p.yaml:6:22: the unit's path `/` may not hold `.`, `..` or empty parts");
     insta::assert_snapshot!(step("  - files: { empty: [/a/../b] }"), @"p.yaml:6:22: the unit's path `/a/../b` may not hold `.`, `..` or empty parts");
@@ -120,7 +121,7 @@ fn steps_are_checked_against_each_other() {
     insta::assert_snapshot!(step("  - { reboot: {}, timeout: 1 minute }"), @"p.yaml:6:28: `timeout` is a time such as `500ms`, `60s` or `5m`, not `1 minute`");
     insta::assert_snapshot!(step("  - { reboot: {}, in: recvery }"), @"p.yaml:6:23: `in` is a mode or a driver, not `recvery` (did you mean `recovery`?)");
     insta::assert_snapshot!(step("  - { reboot: {}, erase: { slot: a } }"), @"p.yaml:6:26: step 1 is both `reboot` and `erase`; make two steps of it");
-    insta::assert_snapshot!(step("  - { name: a }"), @"p.yaml:6:5: step 1 has no kind; it is one of `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `reboot`, `console` or `erase`");
+    insta::assert_snapshot!(step("  - { name: a }"), @"p.yaml:6:5: step 1 has no kind; it is one of `firmware`, `settings`, `files`, `apps`, `ask`, `diagnose`, `backup`, `restore`, `reboot`, `console` or `erase`");
 }
 
 #[test]

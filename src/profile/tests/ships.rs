@@ -7,7 +7,7 @@ use super::super::{Facts, Fit, Given, Sources, UnitNames, draft, load, load_text
 use super::{Bench, no_inputs};
 use crate::device::{Capability, Level, Mode, Offer, Unit};
 
-const SHIPPED: [(&str, &str, Mode, &[&str]); 7] = [
+const SHIPPED: [(&str, &str, Mode, &[&str]); 8] = [
     ("zephyr-smp.yaml", "smp", Mode::Application, &["files", "diagnose", "backup"]),
     ("zephyr-settings.yaml", "smp", Mode::Application, &["settings", "diagnose", "backup"]),
     ("mcuboot-update.yaml", "smp", Mode::Application, &["firmware", "diagnose"]),
@@ -19,6 +19,8 @@ const SHIPPED: [(&str, &str, Mode, &[&str]); 7] = [
         Mode::Application,
         &["diagnose", "backup", "erase", "erase", "apps", "files", "settings"],
     ),
+    // What a backup holds is known at the station that has it.
+    ("phone-restore.yaml", "adb", Mode::Application, &["diagnose"]),
     ("phone-kiosk.yaml", "adb", Mode::Application, &["diagnose", "apps", "settings", "files"]),
 ];
 

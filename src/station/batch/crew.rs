@@ -155,7 +155,7 @@ impl Shop<'_> {
     fn suit(&self, job: &Job<'_>, met: &Met, scans: &mut BTreeMap<String, String>) -> Result<Resolved> {
         let mut turn: Option<Turn<'_>> = None;
         let mut at_bay = false;
-        station::suit(self.prepared, self.given, met, &mut |prompt| {
+        station::suit(self.prepared, self.given, met, &station::Backups(self.office), &mut |prompt| {
             if job.questions.bench() == Bench::Empty {
                 return Ok(None);
             }
