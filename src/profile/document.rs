@@ -244,7 +244,7 @@ pub enum BodySpec {
     /// `reboot`
     Reboot { to: Mode },
     /// `console`
-    Console { run: Text, expect: Option<Text> },
+    Console { run: Text, expect: Option<Text>, stage: Option<String>, take: Option<String> },
     /// `erase`
     Erase { slot: String },
 }

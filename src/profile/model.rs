@@ -464,6 +464,10 @@ pub struct ConsoleStep {
     pub run: Payload,
     /// A text that must stand in its output.
     pub expect: Option<String>,
+    /// A file that the unit is given for it beforehand.
+    pub stage: Option<Payload>,
+    /// The name under which what it leaves to be taken is kept.
+    pub take: Option<String>,
 }
 
 /// `erase`.

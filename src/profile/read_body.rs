@@ -86,7 +86,16 @@ pub(super) fn read_body(
         },
         "console" => {
             let run = fields.need("run")?;
-            BodySpec::Console { run: Text::new(run.raw_text("`run`")?, &run.at, scope)?, expect: open_text("expect")? }
+            let text = Text::new(run.raw_text("`run`")?, &run.at, scope)?;
+            if let Some(take) = fields.get("take").filter(|_| text.is_secret()) {
+                return Err(take.at.error("what a secret command leaves may well repeat it, and cannot be kept"));
+            }
+            BodySpec::Console {
+                run: text,
+                expect: open_text("expect")?,
+                stage: fields.get("stage").map(|n| artifact(n, artifacts)).transpose()?,
+                take: fields.get("take").map(report_name).transpose()?,
+            }
         }
         _ => BodySpec::Erase { slot: slot(Some(fields.need("slot")?))?.unwrap_or_default() },
     };
@@ -212,17 +221,22 @@ fn read_attach(node: Option<&Node>) -> Result<Vec<Attach>> {
             }
             _ => (node, None),
         };
-        let report = name.text("the name of a report")?;
-        if report.is_empty() || !report.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/')) {
-            let shown = report.escape_debug();
-            return Err(name.at.error(format_args!("`{shown}` names no report; it looks like `logcat`")));
-        }
+        let report = report_name(name)?;
         if attach.iter().any(|other| other.report == report) {
             return Err(name.at.error(format_args!("report `{report}` is attached twice")));
         }
-        attach.push(Attach { report: report.to_owned(), last });
+        attach.push(Attach { report, last });
     }
     Ok(attach)
+}
+
+fn report_name(node: &Node) -> Result<String> {
+    let report = node.text("the name of a report")?;
+    if report.is_empty() || !report.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/')) {
+        let shown = report.escape_debug();
+        return Err(node.at.error(format_args!("`{shown}` names no report; it looks like `logcat`")));
+    }
+    Ok(report.to_owned())
 }
 
 fn read_settings(fields: &Fields<'_>, scope: &Scope) -> Result<BodySpec> {

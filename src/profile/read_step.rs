@@ -25,7 +25,7 @@ pub const KINDS: [(&str, &[&str]); 11] = [
     ("backup", &["files", "apps", "settings", "firmware", "label"]),
     ("restore", &["backup", "label"]),
     ("reboot", &["to"]),
-    ("console", &["run", "expect"]),
+    ("console", &["run", "expect", "stage", "take"]),
     ("erase", &["slot"]),
 ];
 /// The most steps of a profile.

@@ -239,7 +239,9 @@ impl Prepared {
                 })
             }
             BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
-            BodySpec::Console { run, expect } => Body::Console(ConsoleStep {
+            BodySpec::Console { run, expect, stage, take } => Body::Console(ConsoleStep {
+                stage: stage.as_ref().map(|name| self.pinned(name, variant)).transpose()?,
+                take: take.clone(),
                 run: Payload::new(run.render(context)?.into_bytes(), run.is_secret()),
                 expect: expect.as_ref().map(|text| text.render(context)).transpose()?,
             }),
@@ -298,7 +300,10 @@ fn blank(spec: &BodySpec) -> Body {
             label: None,
         }),
         BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
-        BodySpec::Console { .. } => Body::Console(ConsoleStep { run: Payload::new(Vec::new(), false), expect: None }),
+        BodySpec::Console { .. } => {
+            let run = Payload::new(Vec::new(), false);
+            Body::Console(ConsoleStep { run, expect: None, stage: None, take: None })
+        }
         BodySpec::Erase { slot } => Body::Erase(EraseStep { slot: slot.clone() }),
     }
 }

@@ -554,6 +554,10 @@ struct Console {
     run: String,
     /// A text that must stand in its output.
     expect: Option<String>,
+    /// An artifact that the unit is given for it beforehand (fastboot's `stage`).
+    stage: Option<String>,
+    /// The name under which what it leaves to be taken is kept in the vault (fastboot's `get_staged`).
+    take: Option<String>,
 }
 
 #[derive(JsonSchema)]

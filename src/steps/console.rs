@@ -1,5 +1,11 @@
 //! `console`: a command on the unit's shell.
 
+use std::io::{Seek, SeekFrom};
+
+use tempfile::SpooledTempFile;
+
+use super::backup::{IN_MEMORY, spooling};
+use super::evidence::Attached;
 use super::{Action, Bench, Effect, Observed, Stage, StepKind, lacking, unreadable, veiled};
 use crate::device::{Capability, Driver};
 use crate::error::{Error, Kind, Result};
@@ -25,6 +31,12 @@ impl StepKind for ConsoleStep {
         if self.run.secret {
             bench.op.said = None;
         }
+        let mut sent = 0;
+        if let Some(stage) = &self.stage {
+            sent = console
+                .stage(stage.content.as_ref(), bench.op)
+                .map_err(|error| error.while_doing("giving the unit a file for the command"))?;
+        }
         let reply =
             console.run(&command, bench.op).map_err(|error| veiled(error, self.run.secret, "running a command"))?;
         let wanted = self.expect.as_deref();
@@ -37,6 +49,15 @@ impl StepKind for ConsoleStep {
         };
         // What a secret command prints may well repeat it.
         let answer = (!self.run.secret).then(|| reply.output.to_string());
-        Ok(Effect { answer, verdict, ..Effect::default() })
+        let mut attachments = Vec::new();
+        if let Some(name) = self.take.as_ref().filter(|_| reply.status == 0) {
+            let mut spool = SpooledTempFile::new(IN_MEMORY);
+            let bytes = console
+                .take(&mut spool, bench.op)
+                .map_err(|error| error.while_doing("taking what the command left"))?;
+            let sha256 = spool.seek(SeekFrom::Start(0)).map_err(spooling).and_then(|_| bench.keep.put(&mut spool))?;
+            attachments.push(Attached { name: name.clone(), bytes, sha256 });
+        }
+        Ok(Effect { answer, verdict, attachments, sent, ..Effect::default() })
     }
 }

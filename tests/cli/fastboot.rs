@@ -97,3 +97,72 @@ fn what_a_secret_command_makes_a_bootloader_say_is_neither_shown_nor_kept() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!ran.stdout.contains("s3cret") && !ran.stderr.contains("s3cret"), "{}", ran.stdout);
 }
+
+#[test]
+fn a_command_is_given_a_file_and_leaves_one() {
+    let bench = Bench::new();
+    let file: Vec<u8> = (0..70_000_u32).map(|n| (n % 251) as u8).collect();
+    bench.write("key.bin", &file);
+    bench.write(
+        "p.yaml",
+        "format: 1\nname: phone\nversion: 1.0.0\nmatch: { driver: fastboot }\nartifacts: { key: { file: key.bin } }\nsteps:\n  \
+         - console: { run: oem give-back, stage: key, take: given }\n",
+    );
+    assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
+    let unit = Loader::start(&bench, &[]);
+    let console = ["console", "-d", &unit.address, "--take", "out.bin"];
+    let (_, code) = bench.last(&[&console[..], &["--stage", "key.bin", "--", "oem", "give-back"]].concat());
+    assert_eq!((code, std::fs::read(bench.path("out.bin")).unwrap() == file), (0, true));
+    // Nothing is left: the unit says so, and the file stays as it was.
+    let (refused, code) = bench.last(&[&console[..], &["--", "oem", "device-info"]].concat());
+    assert_eq!((refused["kind"].as_str(), code), (Some("refused"), 1), "{refused}");
+    assert!(std::fs::read(bench.path("out.bin")).unwrap() == file);
+
+    let (run, code) = bench.last(&["apply", "p.yaml", "-d", &unit.address]);
+    let digest = hardwire::digest::Digest::sha256(&file).to_string();
+    let given = serde_json::json!([{ "name": "given", "bytes": 70_000, "sha256": digest }]);
+    assert_eq!((&run["steps"][0]["attachments"], run["steps"][0]["sent"].as_u64(), code), (&given, Some(70_000), 0));
+}
+
+#[test]
+fn where_partitions_can_be_read_they_are_read_back_and_backed_up() {
+    let bench = Bench::new();
+    let image: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 253) as u8).collect();
+    bench.write("boot.img", &image);
+    let options = ["--mode", "fastbootd", "--fetch", "all", "--fault", "flip-byte:3000001"];
+    let unit = Loader::start(&bench, &options);
+    let flash = ["flash", "boot.img", "--slot", "boot_b", "--activate", "none", "-d", &unit.address];
+    let (run, code) = bench.last(&flash);
+    assert_eq!((run["outcome"].as_str(), run["level"].as_str(), code), (Some("pass"), Some("readback"), 0), "{run}");
+    let (again, _) = bench.last(&flash);
+    assert_eq!((again["steps"][0]["outcome"].as_str(), again["steps"][0]["sent"].as_u64()), (Some("already"), Some(0)));
+    let (backup, code) = bench.last(&["backup", "--firmware", "boot_b", "-d", &unit.address]);
+    assert_eq!(
+        (backup["complete"].as_bool(), backup["items"][0]["bytes"].as_u64(), code),
+        (Some(true), Some(8 << 20), 0)
+    );
+    // The next byte that it stores is another one.
+    let (bad, code) = bench.last(&["flash", "boot.img", "--slot", "boot_a", "--activate", "none", "-d", &unit.address]);
+    assert_eq!(
+        (bad["outcome"].as_str(), bad["error"]["kind"].as_str(), code),
+        (Some("fail"), Some("mismatch"), 4),
+        "{bad}"
+    );
+}
+
+#[test]
+fn of_a_unit_that_shows_one_partition_only_nothing_more_is_expected() {
+    let bench = Bench::new();
+    bench.write("boot.img", [7; 5000]);
+    let unit = Loader::start(&bench, &["--mode", "fastbootd"]);
+    let (run, code) = bench.last(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
+    assert_eq!((run["level"].as_str(), code), (Some("link"), 0), "{run}");
+    let (backup, code) =
+        bench.last(&["backup", "--firmware", "vendor_boot", "--firmware", "boot", "-d", &unit.address]);
+    let items: Vec<_> = backup["items"].as_array().unwrap().iter().map(|item| item["path"].as_str().unwrap()).collect();
+    assert_eq!(
+        (items, backup["omitted"][0]["path"].as_str(), code),
+        (vec!["vendor_boot"], Some("boot"), 1),
+        "{backup}"
+    );
+}

@@ -454,6 +454,7 @@ impl Engine {
                 self.say(&Response::Text(Text::from("Verity mode: ")));
                 self.say(&Response::Text(Text::from("true\n")));
             }
+            "give-back" => self.staged = Some(std::mem::take(&mut self.data)),
             "stage-variables" => self.staged = Some(self.about().all().join("\n").into_bytes()),
             _ => return Err(Fail::Refused("unknown oem command".to_owned())),
         }

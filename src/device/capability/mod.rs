@@ -7,6 +7,7 @@ mod firmware;
 mod tree;
 
 use std::fmt;
+use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub use firmware::{Activate, Firmware, Held, ImageIdentity, SlotState, Tells, Up
 pub use tree::{Bounds, Entry, EntryKind, LeftOut, Listing, Marks, Trees, relative};
 
 use super::{Content, Demands, Departure, Mode, Op, Unit, UnitText};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// The names of the traits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -169,6 +170,23 @@ pub trait Console {
     /// # Errors
     /// Link errors; `refused`; `invalid` when the command is too long for the unit.
     fn run(&mut self, command: &str, op: &mut Op<'_>) -> Result<ConsoleReply>;
+
+    /// Leaves a file with the unit, for the command that comes next; the payload bytes that were put on the link.
+    ///
+    /// # Errors
+    /// Link errors; `refused`; `invalid` when it is more than the unit takes; `unsupported` where nothing is left so.
+    fn stage(&mut self, _content: &dyn Content, _op: &mut Op<'_>) -> Result<u64> {
+        Err(Error::new(Kind::Unsupported, "the unit takes no file for a command"))
+    }
+
+    /// Takes what a command left to be taken; how many bytes.
+    ///
+    /// # Errors
+    /// Link errors; `refused` when nothing is there; `unsupported` where nothing is left so; `storage` when `into` cannot
+    /// be written.
+    fn take(&mut self, _into: &mut dyn Write, _op: &mut Op<'_>) -> Result<u64> {
+        Err(Error::new(Kind::Unsupported, "the unit's commands leave no file to be taken"))
+    }
 }
 
 /// Reset and change of mode.

@@ -1,13 +1,18 @@
 //! One command at a time, as the unit takes it: `oem device-info`, `set_active:b`.
 
-use protocols::fastboot::message::Command;
-use protocols::fastboot::session::{Cause, Line, Reply};
+use std::io::Write;
 
-use super::FastbootDriver;
+use protocols::fastboot::message::Command;
+use protocols::fastboot::session::{Cause, Exchange, Line, Reply};
+
 use super::exchange::Ended;
-use super::refusal;
-use crate::device::{Console, ConsoleReply, Op, UnitText};
+use super::firmware::Taken;
+use super::{FastbootDriver, refusal, send};
+use crate::device::{Console, ConsoleReply, Content, Op, UnitText};
 use crate::error::{Error, Kind, Result};
+
+/// Most bytes that a command may leave to be taken.
+const MOST: u64 = 1 << 30;
 
 impl Console for FastbootDriver {
     fn run(&mut self, command: &str, op: &mut Op<'_>) -> Result<ConsoleReply> {
@@ -27,13 +32,26 @@ impl Console for FastbootDriver {
             Err(ended) => Err(refusal::error(ended)),
         }
     }
+
+    fn stage(&mut self, content: &dyn Content, op: &mut Op<'_>) -> Result<u64> {
+        send::stage(&mut self.wire, content, self.survey.download, op)
+    }
+
+    fn take(&mut self, into: &mut dyn Write, op: &mut Op<'_>) -> Result<u64> {
+        let exchange = Exchange::upload(&Command::Upload, MOST);
+        let exchange = exchange.map_err(|error| refusal::unsendable(&Command::Upload, error))?;
+        let mut taken = Taken { into, bytes: 0, total: 0 };
+        self.wire.drive(exchange, &mut taken, op).map_err(refusal::error)?;
+        Ok(taken.bytes)
+    }
 }
 
 /// Refuses what passes data, or makes the unit leave: other commands of Hardwire do that, and see to the end of it.
 fn allow(command: &Command) -> Result<()> {
     let next = match command {
         Command::Download(_) | Command::Flash(_) | Command::UpdateSuper { .. } => "`hardwire flash` writes a partition",
-        Command::Upload | Command::Fetch { .. } => "`hardwire backup` reads one",
+        Command::Upload => "`--take FILE` takes what the command before it left",
+        Command::Fetch { .. } => "`hardwire backup` reads a partition",
         Command::Reboot
         | Command::RebootBootloader
         | Command::RebootFastbootd

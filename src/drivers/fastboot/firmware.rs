@@ -4,14 +4,16 @@ use std::io::Write;
 
 use protocols::fastboot::message::Command;
 use protocols::fastboot::session::Exchange;
+use sha2::{Digest as _, Sha256};
 
 use super::exchange::Payload;
 use super::image::Artifact;
 use super::partitions::Partitions;
 use super::{FastbootDriver, open, refusal, send, suits};
 use crate::device::{
-    Activate, Content, Firmware, ImageIdentity, Mode, Op, Progress, SlotState, Tells, Upload, Written,
+    Activate, Content, Firmware, Held, ImageIdentity, Level, Mode, Op, Progress, SlotState, Tells, Upload, Written,
 };
+use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 
 /// Bytes of a block of the images that are made here.
@@ -94,19 +96,26 @@ impl Firmware for FastbootDriver {
         Ok(Upload { written: Written { sent, resumed_at: 0 }, matched: None, left: None })
     }
 
+    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+        let (Some(most), true) = (self.survey.fetch, self.survey.reads_all) else { return Ok(None) };
+        let artifact = self.artifact(slot, content)?;
+        let partition = self.survey.partitions.resolve(slot)?;
+        let room = self.survey.partitions.room(slot).unwrap_or(u64::MAX);
+        let mut hash = Hashing(Sha256::new());
+        for (from, end) in artifact.runs(content) {
+            // What lies beyond a partition is not held.
+            let end = end.min(room);
+            self.fetch(&partition, from..end.max(from), most, &mut hash, op)?;
+        }
+        let observed = Digest::from_bytes(Algorithm::Sha256, hash.0.finalize().to_vec());
+        Ok(Some(Held { expected: artifact.digest(content)?, observed, level: Level::Readback }))
+    }
+
     fn read(&mut self, slot: &str, into: &mut dyn Write, op: &mut Op<'_>) -> Result<Option<u64>> {
         let partition = self.survey.partitions.resolve(slot)?;
         let (Some(most), Some(size)) = (self.survey.fetch, self.survey.partitions.room(slot)) else { return Ok(None) };
-        let mut taken = Taken { into, bytes: 0, total: size };
-        while taken.bytes < size {
-            op.check()?;
-            let part = (taken.bytes, (size - taken.bytes).min(most));
-            let command = Command::Fetch { partition: partition.clone(), part: Some(part) };
-            let exchange = Exchange::upload(&command, most).map_err(|error| refusal::unsendable(&command, error))?;
-            let doing = |error: Error| error.while_doing(format!("reading partition {partition}"));
-            self.wire.drive(exchange, &mut taken, op).map_err(refusal::error).map_err(doing)?;
-        }
-        Ok(Some(taken.bytes))
+        self.fetch(&partition, 0..size, most, into, op)?;
+        Ok(Some(size))
     }
 
     fn activate(&mut self, _: &str, how: Activate, _: &mut Op<'_>) -> Result<()> {
@@ -128,6 +137,27 @@ impl Firmware for FastbootDriver {
 }
 
 impl FastbootDriver {
+    /// Reads a part of a partition, at most `most` bytes at once.
+    fn fetch(
+        &mut self,
+        partition: &str,
+        part: std::ops::Range<u64>,
+        most: u64,
+        into: &mut dyn Write,
+        op: &mut Op<'_>,
+    ) -> Result<()> {
+        let mut taken = Taken { into, bytes: 0, total: part.end - part.start };
+        while taken.bytes < taken.total {
+            op.check()?;
+            let next = (part.start + taken.bytes, (taken.total - taken.bytes).min(most));
+            let command = Command::Fetch { partition: partition.to_owned(), part: Some(next) };
+            let exchange = Exchange::upload(&command, most).map_err(|error| refusal::unsendable(&command, error))?;
+            let doing = |error: Error| error.while_doing(format!("reading partition {partition}"));
+            self.wire.drive(exchange, &mut taken, op).map_err(refusal::error).map_err(doing)?;
+        }
+        Ok(())
+    }
+
     /// Gives a logical partition the size that an image needs.
     fn make_room(&mut self, partition: &str, bytes: u64, op: &mut Op<'_>) -> Result<()> {
         let fits = self.survey.partitions.room(partition).is_none_or(|room| bytes <= room);
@@ -157,11 +187,25 @@ impl FastbootDriver {
     }
 }
 
+/// What was read, of which only the digest counts.
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What was read.
-struct Taken<'a> {
-    into: &'a mut dyn Write,
-    bytes: u64,
-    total: u64,
+pub(super) struct Taken<'a> {
+    pub(super) into: &'a mut dyn Write,
+    pub(super) bytes: u64,
+    pub(super) total: u64,
 }
 
 impl Payload for Taken<'_> {

@@ -60,6 +60,31 @@ impl Artifact {
         }
     }
 
+    /// The bytes of a partition that it writes, from and to, in order: holes are left alone.
+    pub(super) fn runs(&self, content: &dyn Content) -> Vec<(u64, u64)> {
+        let Artifact::Sparse(image) = self else { return vec![(0, content.len())] };
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for extent in image.extents() {
+            let [from, end] = [extent.block, extent.end()].map(|block| image.block_size().of(block));
+            match runs.last_mut() {
+                Some((_, last)) if *last == from => *last = end,
+                _ => runs.push((from, end)),
+            }
+        }
+        runs
+    }
+
+    /// SHA-256 over the bytes that it writes.
+    pub(super) fn digest(&self, content: &dyn Content) -> Result<Digest> {
+        match self {
+            Artifact::Plain => plain_digest(content),
+            Artifact::Sparse(image) => {
+                let bytes = image.sha256(content, image.len(), Holes::Left).map_err(unreadable)?;
+                Ok(Digest::from_bytes(Algorithm::Sha256, bytes))
+            }
+        }
+    }
+
     /// How it is named: SHA-256 over what it makes of a partition, holes as zeros.
     pub(super) fn identity(&self, content: &dyn Content) -> Result<ImageIdentity> {
         let digest = match self {

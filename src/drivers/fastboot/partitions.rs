@@ -92,6 +92,12 @@ impl Partitions {
         self.current = Some(slot.to_owned());
     }
 
+    /// The smallest partition of another name than this one, of those that hold a sector.
+    pub(super) fn others_than(&self, name: &str) -> Option<String> {
+        let sized = self.known.iter().filter_map(|(known, size)| Some((size.filter(|size| *size >= 512)?, known)));
+        sized.filter(|(_, known)| !known.starts_with(name)).min().map(|(_, known)| known.clone())
+    }
+
     /// Bytes that a partition holds, where the unit says.
     pub(super) fn room(&self, slot: &str) -> Option<u64> {
         *self.known.get(&self.resolve(slot).ok()?)?

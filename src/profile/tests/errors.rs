@@ -50,6 +50,15 @@ fn a_factory_archive_is_written_as_it_can_be() {
 }
 
 #[test]
+fn what_a_secret_command_leaves_is_not_kept() {
+    let secret = "inputs: { key: { from: literal, value: k, secret: true } }\nsteps:\n  - console: { run: \"oem {{ key }}\", take: out }\n";
+    let said = wrong(&format!("{HEAD}{secret}"));
+    assert!(said.contains("p.yaml:7:") && said.contains("may well repeat it"), "{said}");
+    let said = step("  - console: { run: oem x, take: \"a b\" }");
+    assert!(said.contains("`a b` names no report"), "{said}");
+}
+
+#[test]
 fn a_tab_is_explained() {
     insta::assert_snapshot!(step("\t- settings: { set: { a: b } }"), @r#"
     p.yaml:6:1: a tab: YAML indents with spaces only

@@ -342,7 +342,7 @@ fn a_secret_leaves_no_plain_digest_anywhere() {
 fn a_unit_that_repeats_what_it_refuses_tells_no_secret() {
     let command = |secret| {
         let run = Payload::new(b"unlock hunter2".to_vec(), secret);
-        Step::plain("set", Body::Console(ConsoleStep { run, expect: None }), Level::Link)
+        Step::plain("set", Body::Console(ConsoleStep { run, expect: None, stage: None, take: None }), Level::Link)
     };
     for (step, secret) in [
         (setting("set", b"hunter2", true), true),

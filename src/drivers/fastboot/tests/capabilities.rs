@@ -1,5 +1,7 @@
 //! What the driver can do with a unit that does what it should.
 
+use std::io::{Seek, SeekFrom, Write};
+
 use firmware_stubs::fastboot::{Fetch, Mode as StubMode, Outcome, PartitionSpec};
 use protocols::android::sparse::{BlockSize, ChunkHeader, ChunkKind, FileHeader};
 
@@ -210,6 +212,36 @@ fn what_lets_itself_be_read_is_read() {
     let mut bench = Bench::bootloader(|_| {});
     let mut driver = bench.good();
     assert_eq!(bench.with(|op| driver.firmware().unwrap().read("boot", &mut Vec::new(), op)).unwrap(), None);
+}
+
+#[test]
+fn what_lets_itself_be_read_is_compared_and_holes_are_not_looked_at() {
+    let data = pattern(20 * 4096);
+    let image = sparse(&[
+        (ChunkKind::Raw, 10, &data[..10 * 4096]),
+        (ChunkKind::DontCare, 300, &[]),
+        (ChunkKind::Fill, 2, b"fill"),
+        (ChunkKind::Raw, 10, &data[10 * 4096..]),
+    ]);
+    let mut bench = Bench::new(Framing::Lengths, StubMode::Fastbootd, |options| options.fetch = Fetch::All);
+    bench.flash("userdata", &vec![0xee; 400 * 4096]).unwrap();
+    bench.flash("userdata", &image).unwrap();
+    let mut driver = bench.good();
+    let mut held = |bench: &mut Bench| {
+        let firmware = driver.firmware().unwrap();
+        bench.with(|op| firmware.held("userdata", &image, Level::Readback, op)).unwrap().unwrap()
+    };
+    assert!(held(&mut bench).holds() && held(&mut bench).level == Level::Readback);
+    let path = bench.phone.lock().unwrap().engine.store().partition("userdata").unwrap().path().to_owned();
+    let change = |block: u64| {
+        let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(block * 4096)).unwrap();
+        file.write_all(b"something else").unwrap();
+    };
+    change(200);
+    assert!(held(&mut bench).holds(), "that is in the hole");
+    change(311);
+    assert!(!held(&mut bench).holds(), "that is not");
 }
 
 #[test]
