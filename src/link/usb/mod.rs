@@ -2,7 +2,7 @@
 //!
 //! What hangs on USB and shows a serial port is opened by that port instead; this is for what speaks USB itself. Host
 //! side: libusb through its synchronous calls, which need no `unsafe`. Reading while writing takes a thread of its own
-//! for that; what it costs is a wait of up to a tenth of a second when a stream is closed.
+//! for that; what it costs is a wait of up to 20 ms when a stream is closed.
 
 use std::time::Duration;
 

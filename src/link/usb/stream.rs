@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::link::{Link, Receiver, Sender};
 
 /// How long the reading thread waits for bytes before it looks whether it is still wanted.
-pub(super) const SLICE: Duration = Duration::from_millis(100);
+pub(super) const SLICE: Duration = Duration::from_millis(20);
 /// Bytes that are asked for at once: a multiple of every packet size, so that a full packet never overflows it.
 const READ_AT_ONCE: usize = 64 << 10;
 /// Bytes that go in one submission. The kernel lends all of its USB users 16 MiB together.
