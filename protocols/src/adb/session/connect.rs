@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Failure;
+use super::{Failure, WINDOW};
 use crate::time::Moment;
 
 /// How long things may take before there is a connection.
@@ -14,11 +14,15 @@ pub struct Policy {
     pub greetings: u32,
     /// How long a person may take to accept our key on the unit's screen.
     pub person: Duration,
+    /// Bytes that a unit may send on a stream before any of them is acknowledged, where it counts bytes; at least 1. A daemon
+    /// sends whatever it has at that moment as a packet, be it a few bytes: what lets it wait for its turn gets fewer and
+    /// larger ones, what leads far lets it run.
+    pub window: u32,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { answer: Duration::from_secs(3), greetings: 3, person: Duration::ZERO }
+        Self { answer: Duration::from_secs(3), greetings: 3, person: Duration::ZERO, window: WINDOW }
     }
 }
 

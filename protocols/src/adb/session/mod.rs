@@ -27,10 +27,8 @@ use super::message::{AuthKind, Banner, Features, TOKEN_LEN, feature};
 use super::wire::{Command, Deframer, Header, MAX_PAYLOAD, Packet, Version};
 use crate::time::Moment;
 
-/// Bytes that a unit may send on a stream before any of them is acknowledged (`INITIAL_DELAYED_ACK_BYTES`).
+/// Bytes that a unit may send on a stream before any of them is acknowledged, as AOSP has it (`INITIAL_DELAYED_ACK_BYTES`).
 pub const WINDOW: u32 = 32 << 20;
-/// Bytes that were taken and are not acknowledged yet, at most: a fraction of the window, so that the unit never waits.
-const ACKNOWLEDGE_AT: u64 = (WINDOW / 8) as u64;
 /// Streams that are open at once at most.
 pub const MAX_STREAMS: usize = 64;
 /// Least payload that a unit must take: less would not hold the name of a service.
@@ -85,6 +83,8 @@ pub struct Connection {
     deframer: Deframer,
     connect: Option<Connect>,
     version: Version,
+    /// What a unit may send on a stream before any of it is acknowledged.
+    window: u32,
     /// Most bytes of a payload that the unit takes.
     payload: u32,
     features: Features,
@@ -106,6 +106,7 @@ impl Connection {
             deframer: Deframer::hunting(),
             connect: Some(Connect::new(now, policy)),
             version: Version::CHECKSUM,
+            window: policy.window.max(1),
             payload: LEAST_PAYLOAD,
             features: Features::default(),
             streams: BTreeMap::new(),
@@ -205,8 +206,8 @@ impl Connection {
         let id = self.last.checked_add(1).ok_or(Failure::TooManyStreams)?;
         self.last = id;
         let windowed = self.features.has(feature::DELAYED_ACK);
-        self.streams.insert(id, Stream::opening(windowed));
-        let window = if windowed { WINDOW } else { 0 };
+        let window = if windowed { self.window } else { 0 };
+        self.streams.insert(id, Stream::opening(window));
         self.send(id, window, Command::OPEN, [service, b"\0"].concat());
         Ok(StreamId(id))
     }

@@ -1,6 +1,6 @@
 //! One stream, and what either side may send on it.
 
-use super::{ACKNOWLEDGE_AT, Failure, WINDOW};
+use super::Failure;
 
 /// A stream of this connection. Numbers are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,13 +38,16 @@ enum Flow {
         theirs: i64,
         /// What we have taken and not acknowledged.
         taken: u64,
+        /// So much of it is acknowledged: a part of the window, so that the unit need not wait.
+        due: u64,
     },
 }
 
 impl Stream {
-    pub(super) fn opening(windowed: bool) -> Self {
-        let flow = if windowed {
-            Flow::Window { ours: 0, theirs: i64::from(WINDOW), taken: 0 }
+    /// On its way; `window` is 0 where each side waits for its turn.
+    pub(super) fn opening(window: u32) -> Self {
+        let flow = if window > 0 {
+            Flow::Window { ours: 0, theirs: i64::from(window), taken: 0, due: u64::from(window / 8) }
         } else {
             Flow::Turns { ours: false, theirs: false }
         };
@@ -105,9 +108,9 @@ impl Stream {
                 *theirs = false;
                 Some((remote, None))
             }
-            Flow::Window { theirs, taken, .. } => {
+            Flow::Window { theirs, taken, due, .. } => {
                 *taken += len as u64;
-                if *taken < ACKNOWLEDGE_AT {
+                if *taken < *due || *taken == 0 {
                     return None;
                 }
                 let bytes = u32::try_from(*taken).unwrap_or(u32::MAX);
