@@ -67,7 +67,7 @@ pub fn flash(met: &mut Met, name: &str, image: Payload, flash: &Flash) -> Result
             Error::new(Kind::Unsupported, format!("which slot is meant is not plain (the unit takes: {slots})"))
                 .next("name it with --slot")
         })?;
-        firmware.identify(slot, &*image.content)?;
+        firmware.fits(slot, &*image.content)?;
         // What recovery writes is what boots next: there is nothing to mark, and it can be proven all the same.
         activates = mode == Mode::Recovery || firmware.activations().contains(&Activate::Confirm);
     }

@@ -119,6 +119,14 @@ pub trait Firmware {
     /// `invalid`: not an image, cut short, for another unit, or its hash does not match its content.
     fn identify(&self, slot: &str, content: &dyn Content) -> Result<ImageIdentity>;
 
+    /// Refuses what [`Firmware::identify`] refuses, where that costs less than to name the file.
+    ///
+    /// # Errors
+    /// As [`Firmware::identify`].
+    fn fits(&self, slot: &str, content: &dyn Content) -> Result<()> {
+        self.identify(slot, content).map(drop)
+    }
+
     /// The slots as the unit reports them now.
     ///
     /// # Errors

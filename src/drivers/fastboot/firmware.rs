@@ -28,6 +28,10 @@ impl Firmware for FastbootDriver {
         self.artifact(slot, content)?.identity(content)
     }
 
+    fn fits(&self, slot: &str, content: &dyn Content) -> Result<()> {
+        self.artifact(slot, content).map(drop)
+    }
+
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
         Ok(self.survey.partitions.states())
     }

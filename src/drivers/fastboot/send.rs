@@ -125,7 +125,7 @@ fn prepare(loads: impl Iterator<Item = Load>, content: &dyn Content, parts: &Syn
             Load::File(_) => None,
             Load::Piece(piece) => Some(piece.reader(content)),
         };
-        let mut hash = Sha256::new();
+        let mut hash = tracing::enabled!(tracing::Level::DEBUG).then(Sha256::new);
         let mut at = 0;
         while at < len {
             let mut part = vec![0; (len - at).min(PART) as usize];
@@ -136,14 +136,17 @@ fn prepare(loads: impl Iterator<Item = Load>, content: &dyn Content, parts: &Syn
                     read => read.map(drop),
                 },
             };
-            hash.update(&part);
+            if let Some(hash) = &mut hash {
+                hash.update(&part);
+            }
             at += part.len() as u64;
             let failed = read.is_err();
             if parts.send(read.map(|()| part)).is_err() || failed {
                 return;
             }
         }
-        tracing::debug!(piece = number, bytes = len, sha256 = hex::encode(hash.finalize()), "prepared");
+        let sha256 = hash.map(|hash| hex::encode(hash.finalize()));
+        tracing::debug!(piece = number, bytes = len, sha256, "prepared");
     }
 }
 

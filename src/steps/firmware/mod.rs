@@ -74,7 +74,7 @@ impl StepKind for FirmwareStep {
             )
             .next("name one of these slots in the profile, or the mode with `in:`"));
         }
-        firmware.identify(&slot, self.image.content.as_ref())?;
+        firmware.fits(&slot, self.image.content.as_ref())?;
         // A file that is more than the image may be longer than the slot: then its driver judges.
         if let Some(room) = firmware.room(&slot).filter(|room| self.bytes() > *room && tells == Tells::Images) {
             return Err(Error::new(
