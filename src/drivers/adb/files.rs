@@ -22,7 +22,7 @@ const AHEAD: usize = 128;
 /// What a file may turn out to be longer than it said: it is being written, or `/proc` says of no file how long it is.
 const GROWTH: u64 = 16 << 20;
 /// Linux's numbers of "no such file" and "not a folder".
-const ABSENT: [u32; 2] = [2, 20];
+pub(super) const ABSENT: [u32; 2] = [2, 20];
 
 impl Files for AdbDriver {
     fn stat(&mut self, path: &str, op: &mut Op<'_>) -> Result<Option<FileStat>> {
@@ -80,44 +80,24 @@ impl Files for AdbDriver {
 
     fn digests(&mut self, paths: &[&str], algorithm: Algorithm, op: &mut Op<'_>) -> Result<Vec<Option<Digest>>> {
         self.computes(algorithm)?;
+        // What a list just showed as files need not be looked at again.
+        let listed = std::mem::take(&mut self.listed);
+        if paths.len() > 1 && paths.iter().all(|path| listed.contains(*path)) {
+            let all: Vec<_> = paths.iter().copied().enumerate().collect();
+            match self.compute(paths.len(), &all, op) {
+                // One of them has left meanwhile, perhaps.
+                Err(error) if matches!(error.kind(), Kind::Refused | Kind::Garbled) => {}
+                computed => return computed,
+            }
+        }
         let stats = self.stats(paths, Follow::Yes, op)?;
-        let mut digests = vec![None; paths.len()];
         let mut there = Vec::new();
         for (index, (path, stat)) in paths.iter().zip(&stats).enumerate() {
             if file(path, stat)?.is_some() {
                 there.push((index, *path));
             }
         }
-        let mut rest = there.as_slice();
-        while let Some(((first, path), _)) = rest.split_first() {
-            op.check()?;
-            let mut command = format!("sha256sum {}", quoted(path));
-            let mut batch = vec![*first];
-            for (index, path) in rest.get(1..).unwrap_or_default() {
-                let word = quoted(path);
-                if command.len() + word.len() >= COMMAND {
-                    break;
-                }
-                command.push(' ');
-                command.push_str(&word);
-                batch.push(*index);
-            }
-            rest = rest.get(batch.len()..).unwrap_or_default();
-            let output = self.wire.exec(&command, SLOW, op)?;
-            let computed: Vec<Option<Digest>> = output.text().lines().map(digest_in).collect();
-            // One line a file, in their order; a file that went away meanwhile has none.
-            if !output.succeeded() || computed.len() != batch.len() {
-                output.require("sha256sum")?;
-                return Err(senseless(path));
-            }
-            for (index, digest) in batch.into_iter().zip(computed) {
-                let digest = digest.ok_or_else(|| senseless(paths.get(index).copied().unwrap_or_default()))?;
-                if let Some(into) = digests.get_mut(index) {
-                    *into = Some(digest);
-                }
-            }
-        }
-        Ok(digests)
+        self.compute(paths.len(), &there, op)
     }
 
     fn write_many(&mut self, files: &[Put<'_>], op: &mut Op<'_>) -> Result<Written> {
@@ -201,6 +181,45 @@ impl AdbDriver {
         }
         Err(Error::new(Kind::Unsupported, format!("the unit computes no {algorithm} of files"))
             .next("use `verify: readback`"))
+    }
+
+    /// Has the unit compute the digests of `files`, by their place among `count`.
+    fn compute(&mut self, count: usize, files: &[(usize, &str)], op: &mut Op<'_>) -> Result<Vec<Option<Digest>>> {
+        let mut digests = vec![None; count];
+        let mut rest = files;
+        while let Some(((first, path), _)) = rest.split_first() {
+            op.check()?;
+            let mut command = format!("sha256sum {}", quoted(path));
+            let mut batch = vec![(*first, *path)];
+            for (index, path) in rest.get(1..).unwrap_or_default() {
+                let word = quoted(path);
+                if command.len() + word.len() >= COMMAND {
+                    break;
+                }
+                command.push(' ');
+                command.push_str(&word);
+                batch.push((*index, *path));
+            }
+            rest = rest.get(batch.len()..).unwrap_or_default();
+            // It writes each line by itself, and a daemon makes a packet of each: the shell gives all of them together.
+            if batch.len() > 1 && !command.contains('\\') {
+                command = format!("d=$({command}) && echo \"$d\"");
+            }
+            let output = self.wire.exec(&command, SLOW, op)?;
+            let computed: Vec<Option<Digest>> = output.text().lines().map(digest_in).collect();
+            // One line a file, in their order; a file that went away meanwhile has none.
+            if !output.succeeded() || computed.len() != batch.len() {
+                output.require("sha256sum")?;
+                return Err(senseless(path));
+            }
+            for ((index, path), digest) in batch.into_iter().zip(computed) {
+                let digest = digest.ok_or_else(|| senseless(path))?;
+                if let Some(into) = digests.get_mut(index) {
+                    *into = Some(digest);
+                }
+            }
+        }
+        Ok(digests)
     }
 
     /// Has `work` done on the stream `sync:`, which stays open for the next unless something went wrong.

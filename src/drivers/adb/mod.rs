@@ -5,6 +5,7 @@
 //!
 //! A unit need not be Android: a bare daemon has neither `getprop` nor `pm`. What it lacks is a capability less.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Opening, Over, Protocol};
@@ -35,6 +36,7 @@ mod root;
 mod settings;
 mod shell;
 mod sideload;
+mod stage;
 mod survey;
 mod sync;
 #[cfg(test)]
@@ -137,6 +139,8 @@ struct AdbDriver {
     start_wait: Duration,
     /// The stream that moves files, while it is of use.
     sync: Option<sync::Sync>,
+    /// Files that were just listed, until something is done with them.
+    listed: BTreeSet<String>,
 }
 
 impl Driver for AdbDriver {

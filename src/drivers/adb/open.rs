@@ -1,6 +1,6 @@
 //! Recognising a unit, and asking what it is and can do. Nothing on it is changed by being asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use protocols::adb::message::{SystemKind, feature};
@@ -66,6 +66,7 @@ pub(super) fn open(mut wire: Wire, keys: &dyn Keys, options: &AdbOptions, op: &m
         root: options.root,
         start_wait: options.start_wait,
         sync: None,
+        listed: BTreeSet::new(),
     })
 }
 

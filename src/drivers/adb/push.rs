@@ -1,9 +1,9 @@
-//! Files to the unit. They go to a folder of ours beside their place and are moved there when the unit has taken all of
-//! them, so that one that was cut off never looks like the file. Where nothing can be moved they go to their place.
+//! Files to the unit. They go to a folder of ours and are moved from there when the unit has taken all of them ([`stage`]), so
+//! that one that was cut off never looks like the file. Where nothing can be moved they go to their place.
+//!
+//! [`stage`]: super::stage
 //!
 //! The daemon gives a file's group and the others what its owner may, so permissions are set by a command.
-
-use std::collections::BTreeMap;
 
 use protocols::adb::message::feature;
 use protocols::adb::message::sync::{
@@ -12,20 +12,17 @@ use protocols::adb::message::sync::{
 
 use super::AdbDriver;
 use super::compress;
-use super::files::{COMMAND, refused};
-use super::path::{join, split};
-use super::shell::{SLOW, quoted};
+use super::files::refused;
 use super::sync::{Answer, Sync, Writing};
 use crate::device::{Op, Progress, Put, Written};
 use crate::error::{Error, Kind, Result};
 
-/// The folder of ours. Whatever lies in it was never whole.
-pub(super) const STAGE: &str = ".hardwire-incoming";
 /// Permissions of a file that was not there and of which nothing was said.
 const USUAL: u32 = 0o644;
 
 impl AdbDriver {
     pub(super) fn put_many(&mut self, files: &[Put<'_>], op: &mut Op<'_>) -> Result<Written> {
+        self.listed.clear();
         let paths: Vec<&str> = files.iter().map(|file| file.path).collect();
         let stats = self.stats(&paths, Follow::No, op)?;
         for (path, stat) in paths.iter().zip(&stats) {
@@ -34,15 +31,14 @@ impl AdbDriver {
                 return Err(Error::new(Kind::Refused, sentence).next("name a file"));
             }
         }
-        let moves = self.manages_files();
+        let places = if self.manages_files() { Some(self.places(files, op)?) } else { None };
         let now = op.clock.wall().as_second();
         let total = files.iter().map(|file| file.content.len()).sum();
         let sent = self.with_sync(op, |driver, sync, op| {
             let mut sending = Sending { sent: 0, begun: 0, total, acknowledged: 0 };
-            for (file, stat) in files.iter().zip(&stats) {
-                let (folder, name) = split(file.path);
-                let staged = join(&join(folder, STAGE), name);
-                let path = if moves { staged.as_str() } else { file.path };
+            for (index, (file, stat)) in files.iter().zip(&stats).enumerate() {
+                let place = places.as_ref().and_then(|places| places.get(index));
+                let path = place.map_or(file.path, |place| place.staged.as_str());
                 let mtime = file.marks.modified.unwrap_or(now);
                 let mtime = u32::try_from(mtime).unwrap_or(if mtime < 0 { 0 } else { u32::MAX });
                 sending.one(file, path, permissions(file, stat), mtime, driver, sync, op)?;
@@ -56,54 +52,15 @@ impl AdbDriver {
             (op.progress)(Progress { bytes: total, total });
             Ok(sending.sent)
         })?;
-        if moves {
-            self.settle(files, &stats, op)?;
+        if let Some(places) = places {
+            self.settle(files, &stats, &places, op)?;
         }
         Ok(Written { sent, resumed_at: 0 })
-    }
-
-    /// Marks what was sent and moves it to its place, with a few commands a folder.
-    fn settle(&mut self, files: &[Put<'_>], stats: &[Stat], op: &mut Op<'_>) -> Result<()> {
-        let mut folders: BTreeMap<&str, BTreeMap<(u32, bool), Vec<&str>>> = BTreeMap::new();
-        for (file, stat) in files.iter().zip(stats) {
-            let (folder, name) = split(file.path);
-            // Some file systems have no permissions: only who asks for them must get them.
-            let marks = (permissions(file, stat), file.marks.mode.is_some());
-            folders.entry(folder).or_default().entry(marks).or_default().push(name);
-        }
-        for (folder, groups) in &folders {
-            let stage = quoted(&join(folder, STAGE));
-            for ((mode, strict), names) in groups {
-                let mut names = names.as_slice();
-                while !names.is_empty() {
-                    let mut list = String::new();
-                    let mut count = 0;
-                    for name in names {
-                        let word = quoted(&format!("./{name}"));
-                        if count > 0 && list.len() + word.len() >= COMMAND / 2 {
-                            break;
-                        }
-                        list.push(' ');
-                        list.push_str(&word);
-                        count += 1;
-                    }
-                    names = names.get(count..).unwrap_or_default();
-                    let otherwise = if *strict { "|| exit 1" } else { "2>/dev/null" };
-                    let command =
-                        format!("cd {stage} || exit 1; chmod {mode:o}{list} {otherwise}; mv -f{list} .. || exit 1");
-                    let doing = format!("putting {count} files into {folder}");
-                    self.wire.exec(&command, SLOW, op)?.require(&doing)?;
-                }
-            }
-            // Left by one that was cut off: whatever else is in it is of no use to anybody.
-            self.wire.exec(&format!("rm -rf {stage}"), SLOW, op)?;
-        }
-        Ok(())
     }
 }
 
 /// What was asked for, else what the file had.
-fn permissions(file: &Put<'_>, stat: &Stat) -> u32 {
+pub(super) fn permissions(file: &Put<'_>, stat: &Stat) -> u32 {
     let had = (stat.mode.kind() == FileKind::File).then(|| stat.mode.permissions());
     file.marks.mode.or(had).unwrap_or(USUAL) & 0o7777
 }

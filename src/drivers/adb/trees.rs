@@ -8,8 +8,8 @@ use protocols::adb::message::sync::{self, Asked, FileKind, Follow, Request, Vers
 use super::AdbDriver;
 use super::files::COMMAND;
 use super::path::check;
-use super::push::STAGE;
 use super::shell::{SLOW, quoted};
+use super::stage::STAGE;
 use super::sync::Answer;
 use crate::device::{Bounds, Entry, EntryKind, LeftOut, Listing, Marks, Op, Trees, UnitText, relative};
 use crate::error::{Error, Kind, Result};
@@ -48,6 +48,9 @@ impl Trees for AdbDriver {
             folders = std::mem::take(&mut walk.next);
             walk.depth += 1;
         }
+        let is_file = |entry: &&Entry| entry.kind == EntryKind::File;
+        let path = |entry: &Entry| format!("{}/{}", root.trim_end_matches('/'), entry.path);
+        self.listed = walk.listing.entries.iter().filter(is_file).map(path).collect();
         Ok(Some(walk.listing))
     }
 

@@ -33,6 +33,15 @@ pub struct Droid {
     pub digests_asked: usize,
 }
 
+impl Droid {
+    fn make_folders_above(&mut self, path: &str) {
+        for (at, _) in path.match_indices('/').skip(1) {
+            let marks = Marks { mode: Some(0o755), modified: Some(1) };
+            self.folders.entry(path[..at].to_owned()).or_insert(marks);
+        }
+    }
+}
+
 pub type Shared = Arc<Mutex<Droid>>;
 
 pub struct Port(pub Shared);
@@ -232,6 +241,7 @@ impl Files for Speaks {
     fn write_many(&mut self, files: &[Put<'_>], op: &mut Op<'_>) -> Result<Written> {
         let mut all = Written::default();
         for file in files {
+            self.ask()?.make_folders_above(file.path);
             all.sent += self.write(file.path, file.content, op)?.sent;
             self.mark(&[(file.path, file.marks)], op)?;
         }
@@ -265,12 +275,7 @@ impl Trees for Speaks {
     }
     fn make_folders(&mut self, paths: &[&str], _: &mut Op<'_>) -> Result<()> {
         let mut droid = self.ask()?;
-        for path in paths {
-            for (at, _) in path.match_indices('/').skip(1).chain([(path.len(), "")]) {
-                let marks = Marks { mode: Some(0o755), modified: Some(1) };
-                droid.folders.entry(path[..at].to_owned()).or_insert(marks);
-            }
-        }
+        paths.iter().for_each(|path| droid.make_folders_above(&format!("{path}/")));
         Ok(())
     }
     fn mark(&mut self, marks: &[(&str, Marks)], _: &mut Op<'_>) -> Result<()> {

@@ -85,9 +85,8 @@ impl StepKind for FilesStep {
             |path: &str| observed.items.iter().any(|item| item.path == *path && item.outcome == StepOutcome::Already);
         let plain = self.put.iter().filter(|(path, _)| !is_so(path));
         let plain = plain.map(|(path, file)| (path.clone(), &file.content, Marks::default()));
-        let work = tree::Work::of(&self.trees, observed);
-        work.make_folders(files, bench.op)?;
-        let all: Vec<_> = plain.chain(work.files).collect();
+        let mut work = tree::Work::of(&self.trees, observed);
+        let all: Vec<_> = plain.chain(std::mem::take(&mut work.files)).collect();
         let puts: Vec<Put<'_>> =
             all.iter().map(|(path, content, marks)| Put { path, content: content.as_ref(), marks: *marks }).collect();
         let mut effect = Effect::default();
@@ -99,6 +98,7 @@ impl StepKind for FilesStep {
             bench.op.check()?;
             effect.sent += files.write_many(&puts, bench.op)?.sent;
         }
+        work.make_folders(files, bench.op)?;
         tree::mark(files, &work.marks, bench.op)?;
         Ok(effect)
     }

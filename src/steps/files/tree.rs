@@ -221,6 +221,7 @@ impl Take for Hashes {
 
 /// What is to be done to make the folders so.
 pub(super) struct Work<'a> {
+    /// Folders into which nothing is written.
     folders: Vec<String>,
     pub(super) files: Vec<(String, &'a Arc<dyn Content>, Marks)>,
     /// What is only marked; folders last, for they are marked when nothing is written below them any more.
@@ -250,6 +251,15 @@ impl<'a> Work<'a> {
                 work.folders.push(put.root.clone());
             }
         }
+        // Those above a file that is written are made with it.
+        let is_above = |folder: &str, path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let mut paths: Vec<&str> = work.files.iter().map(|(path, ..)| path.as_str()).collect();
+        paths.sort_unstable();
+        work.folders.retain(|folder| {
+            let below = format!("{folder}/");
+            let next = paths.partition_point(|path| *path < below.as_str());
+            !paths.get(next).is_some_and(|path| is_above(folder, path))
+        });
         work.marks.extend(folders);
         work.marks.retain(|(_, marks)| *marks != Marks::default());
         work

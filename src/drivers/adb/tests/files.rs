@@ -52,7 +52,9 @@ fn a_file_goes_to_a_folder_of_ours_and_is_moved_when_it_is_whole() {
         Reply::shell("", "", 0)
     })
     .files(move |asked| match asked {
-        Asked::Request(request @ Request::Stat { .. }) => looked(&request, absent()),
+        Asked::Request(ref request @ Request::Stat { ref path, .. }) => {
+            looked(request, if path == b"/d" { stat(Mode::folder(0o755), 0) } else { absent() })
+        }
         Asked::Request(_) => Vec::new(),
         Asked::Sent(path, data) => {
             seen.lock().unwrap().push((path, data));
@@ -70,14 +72,44 @@ fn a_file_goes_to_a_folder_of_ours_and_is_moved_when_it_is_whole() {
     assert_eq!(sent[0], ("/d/.hardwire-incoming/big".to_owned(), content));
     assert_eq!(sent[1], ("/d/.hardwire-incoming/it's".to_owned(), small));
     let commands = commands.lock().unwrap();
-    let names = r"./big './it'\''s'";
-    assert_eq!(
-        *commands,
-        [
-            format!("cd /d/.hardwire-incoming || exit 1; chmod 644 {names} 2>/dev/null; mv -f {names} .. || exit 1"),
-            "rm -rf /d/.hardwire-incoming".to_owned(),
-        ]
-    );
+    let staged = r"/d/.hardwire-incoming/big '/d/.hardwire-incoming/it'\''s'";
+    let moved = r"cd /d/.hardwire-incoming && mv -f ./big './it'\''s' .. || exit 1";
+    assert_eq!(*commands, [format!("chmod 644 {staged} 2>/dev/null; {moved}; rm -rf /d/.hardwire-incoming; exit 0")]);
+}
+
+#[test]
+fn a_folder_that_the_unit_lacks_is_moved_whole_and_without_what_another_left() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let commands = Arc::new(Mutex::new(Vec::new()));
+    let (seen, heard) = (Arc::clone(&sent), Arc::clone(&commands));
+    let daemon = unit(V2, move |command| {
+        heard.lock().unwrap().push(command.to_owned());
+        Reply::shell("", "", 0)
+    })
+    .files(move |asked| match asked {
+        Asked::Request(ref request @ Request::Stat { ref path, .. }) => {
+            let there = [&b"/d"[..], b"/d/.hardwire-incoming"].contains(&path.as_slice());
+            looked(request, if there { stat(Mode::folder(0o755), 0) } else { absent() })
+        }
+        Asked::Request(_) => Vec::new(),
+        Asked::Sent(path, _) => {
+            seen.lock().unwrap().push(path);
+            sync::okay()
+        }
+    });
+    let content = b"x".to_vec();
+    let (written, _) = with(daemon, &[], |driver, op| {
+        let put = |path| Put { path, content: &content, marks: crate::device::Marks::default() };
+        let files = [put("/d/new/a"), put("/d/new/sub/b"), put("/d/c")];
+        driver.files().expect("files").write_many(&files, op)
+    });
+    assert_eq!(written.unwrap().unwrap().sent, 3);
+    let stage = "/d/.hardwire-incoming";
+    let staged = ["new/a", "new/sub/b", "c"].map(|path| format!("{stage}/{path}"));
+    assert_eq!(*sent.lock().unwrap(), staged);
+    let moved = format!("cd {stage} && mv -f ./c ./new .. || exit 1; rm -rf {stage}; exit 0");
+    let marked = format!("chmod 644 {} 2>/dev/null", staged.join(" "));
+    assert_eq!(*commands.lock().unwrap(), [format!("rm -rf {stage}"), format!("{marked}; {moved}")]);
 }
 
 #[test]
@@ -277,7 +309,7 @@ fn digests_are_asked_in_few_commands_and_held_to_the_files() {
         .unwrap()
     };
     let good = digests(|command| {
-        assert_eq!(command, "sha256sum /a '/b c'");
+        assert_eq!(command, r#"d=$(sha256sum /a '/b c') && echo "$d""#);
         let [a, b] = ["a", "b"].map(|text| Digest::sha256(text.as_bytes()).to_string());
         Reply::shell(
             &format!("{}  /a\n\\{}  /b c\n", a.trim_start_matches("sha256:"), b.trim_start_matches("sha256:")),
@@ -289,4 +321,37 @@ fn digests_are_asked_in_few_commands_and_held_to_the_files() {
     let short = digests(|_| Reply::shell("00  /a\n", "", 0)).unwrap_err();
     assert_eq!(short.kind(), Kind::Garbled);
     assert_eq!(digests(|_| Reply::shell("", "sha256sum: I/O error", 1)).unwrap_err().kind(), Kind::Refused);
+}
+
+#[test]
+fn what_a_list_showed_is_not_looked_at_again_unless_it_left_meanwhile() {
+    let digests = |reply: fn() -> Reply| {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        let daemon = unit(V2, move |_| reply()).files(move |asked| match asked {
+            Asked::Request(Request::List { .. }) => {
+                entries(&[(b"a", Mode::file(0o644)), (b"b", Mode::file(0o644)), (b"c", Mode::folder(0o755))])
+            }
+            Asked::Request(ref request @ Request::Stat { ref path, .. }) => {
+                seen.lock().unwrap().push(String::from_utf8(path.clone()).unwrap());
+                looked(request, if path == b"/r" { stat(Mode::folder(0o755), 0) } else { absent() })
+            }
+            Asked::Request(_) | Asked::Sent(..) => Vec::new(),
+        });
+        let (digests, _) = with(daemon, &[], |driver, op| {
+            let files = driver.files().expect("files");
+            files.trees().expect("trees").list("/r", Bounds { depth: 0, ..Bounds::default() }, op).unwrap();
+            files.digests(&["/r/a", "/r/b"], Algorithm::Sha256, op)
+        });
+        let asked = asked.lock().unwrap().clone();
+        (digests.unwrap().unwrap(), asked)
+    };
+    let [a, b] = [b"a", b"b"].map(|bytes| Digest::sha256(bytes));
+    let there = || {
+        let [a, b] = [b"a", b"b"].map(|bytes| Digest::sha256(bytes));
+        Reply::shell(&format!("{a}  /r/a\n{b}  /r/b\n"), "", 0)
+    };
+    assert_eq!(digests(there), (vec![Some(a), Some(b)], vec!["/r".to_owned()]));
+    let left = || Reply::shell("", "sha256sum: /r/a: No such file or directory", 1);
+    assert_eq!(digests(left), (vec![None, None], ["/r", "/r/a", "/r/b"].map(str::to_owned).to_vec()));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use protocols::adb::message::{Banner, Features};
-use protocols::adb::session::{Connection, Event, Failure, Policy, Step, StreamId};
+use protocols::adb::session::{Connection, Event, Failure, Policy, Step, StreamId, WINDOW};
 use protocols::usb::Interface;
 use tracing::{debug, trace};
 
@@ -22,6 +22,10 @@ use crate::link::{Address, Link};
 
 /// Packets up to this size are joined with their header where the link knows no transfers.
 const JOINED: usize = 16 << 10;
+
+/// The window of a unit on USB, where an answer is there at once. A daemon makes a packet of every few bytes that a service
+/// of it writes, as long as it may send: let it wait for its turn, and the answers to two thousand questions come in a few.
+const NEAR: u32 = 1;
 
 /// Whether header and payload are sent as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +153,7 @@ impl Carrier for Direct {
 
     fn greet_again(&mut self, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<()> {
         debug!("greeting once more");
-        self.connection = greeting(options, op);
+        self.connection = greeting(self.parts, options, op);
         self.streams.clear();
         self.began_anew = false;
         self.meet(keys, options, op)
@@ -189,7 +193,7 @@ impl Direct {
         let mut wire = Direct {
             link,
             parts,
-            connection: greeting(options, op),
+            connection: greeting(parts, options, op),
             banner: Banner::parse(&[]),
             streams: BTreeMap::new(),
             buf: vec![0; READ_AT_ONCE],
@@ -286,8 +290,12 @@ impl Direct {
     }
 }
 
-fn greeting(options: &AdbOptions, op: &Op<'_>) -> Connection {
-    let policy = Policy { person: options.auth_wait, ..Policy::default() };
+fn greeting(parts: Parts, options: &AdbOptions, op: &Op<'_>) -> Connection {
+    let window = match parts {
+        Parts::Apart => NEAR,
+        Parts::Joined => WINDOW,
+    };
+    let policy = Policy { person: options.auth_wait, window, ..Policy::default() };
     Connection::new(op.clock.now(), policy)
 }
 
