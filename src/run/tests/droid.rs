@@ -275,7 +275,9 @@ impl Trees for Speaks {
     }
     fn make_folders(&mut self, paths: &[&str], _: &mut Op<'_>) -> Result<()> {
         let mut droid = self.ask()?;
-        paths.iter().for_each(|path| droid.make_folders_above(&format!("{path}/")));
+        for path in paths {
+            droid.make_folders_above(&format!("{path}/"));
+        }
         Ok(())
     }
     fn mark(&mut self, marks: &[(&str, Marks)], _: &mut Op<'_>) -> Result<()> {
