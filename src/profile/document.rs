@@ -228,7 +228,7 @@ pub enum BodySpec {
     /// `firmware` with `layout: factory`
     Factory { artifact: String, how: HowFactory },
     /// `settings`
-    Settings { set: Vec<(String, Typed)>, delete: Vec<String> },
+    Settings { set: Vec<(String, Typed)>, delete: Vec<String>, numbers: BTreeMap<String, &'static str> },
     /// `files`
     Files { put: Vec<(String, FileSpec)>, empty: Vec<String> },
     /// `apps`

@@ -304,6 +304,16 @@ pub struct SettingsStep {
     pub set: Vec<(String, Payload)>,
     /// Keys that must not exist.
     pub delete: Vec<String>,
+    /// The keys whose values are laid out as numbers, and as which.
+    pub numbers: BTreeMap<String, &'static str>,
+}
+
+impl SettingsStep {
+    /// Keys that hold these values, and nothing else.
+    #[must_use]
+    pub fn of(set: Vec<(String, Payload)>) -> SettingsStep {
+        SettingsStep { set, delete: Vec::new(), numbers: BTreeMap::new() }
+    }
 }
 
 /// `files`.

@@ -12,7 +12,7 @@ use super::read_step::duration;
 use super::source::At;
 use super::template::{Context, Scope, Text, refuse_secret};
 use super::tree::Keep;
-use super::value::{Typed, hex_bytes};
+use super::value::{Typed, hex_bytes, number};
 use crate::device::{Activate, InstallOptions, Mode};
 use crate::error::Result;
 
@@ -240,11 +240,12 @@ fn report_name(node: &Node) -> Result<String> {
 }
 
 fn read_settings(fields: &Fields<'_>, scope: &Scope) -> Result<BodySpec> {
-    let mut set = Vec::new();
+    let (mut set, mut numbers) = (Vec::new(), BTreeMap::new());
     if let Some(node) = fields.get("set") {
         for (key, value) in node.entries("`set`")? {
             setting_key(&key.text, &key.at)?;
             set.push((key.text.clone(), Typed::read(value, &key.text, scope)?));
+            numbers.extend(number(value).map(|name| (key.text.clone(), name)));
         }
     }
     let mut delete = Vec::new();
@@ -261,7 +262,7 @@ fn read_settings(fields: &Fields<'_>, scope: &Scope) -> Result<BodySpec> {
     if set.is_empty() && delete.is_empty() {
         return Err(fields.at().error("`settings` does nothing: no key is set or deleted"));
     }
-    Ok(BodySpec::Settings { set, delete })
+    Ok(BodySpec::Settings { set, delete, numbers })
 }
 
 fn setting_key(key: &str, at: &At) -> Result<()> {

@@ -184,13 +184,14 @@ impl Prepared {
             }),
             // What a factory archive is made of takes its place.
             BodySpec::Factory { .. } | BodySpec::Restore { .. } => blank(spec),
-            BodySpec::Settings { set, delete } => {
+            BodySpec::Settings { set, delete, numbers } => {
                 let render = |(key, value): &(String, super::value::Typed)| {
                     Ok((key.clone(), Payload::new(value.render(context)?, value.is_secret())))
                 };
                 Body::Settings(SettingsStep {
                     set: set.iter().map(render).collect::<Result<_>>()?,
                     delete: delete.clone(),
+                    numbers: numbers.clone(),
                 })
             }
             BodySpec::Files { put, empty } => {
@@ -283,7 +284,7 @@ fn blank(spec: &BodySpec) -> Body {
             activate: *activate,
         }),
         BodySpec::Factory { artifact, .. } => Body::Images(ImagesStep::none(artifact)),
-        BodySpec::Settings { .. } => Body::Settings(SettingsStep { set: Vec::new(), delete: Vec::new() }),
+        BodySpec::Settings { .. } => Body::Settings(SettingsStep::of(Vec::new())),
         BodySpec::Files { .. } | BodySpec::Restore { .. } => Body::Files(FilesStep::of(Vec::new())),
         BodySpec::Apps { options, .. } => {
             Body::Apps(AppsStep { install: Vec::new(), remove: Vec::new(), options: *options })

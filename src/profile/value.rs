@@ -68,6 +68,14 @@ pub enum Tree {
     Map(Vec<(String, Tree)>),
 }
 
+/// The type of a value that is laid out as a number, as the profile names it: units whose settings are text hold none.
+pub fn number(node: &Node) -> Option<&'static str> {
+    let Value::Map(entries) = &node.value else { return None };
+    let [(key, _)] = entries.as_slice() else { return None };
+    let (name, layout) = TYPES.iter().find(|(name, _)| *name == key.text)?;
+    matches!(layout, Layout::Int { .. } | Layout::F32 | Layout::Bool).then_some(*name)
+}
+
 impl Typed {
     /// Reads the value of setting `key`.
     ///

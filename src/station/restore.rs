@@ -143,7 +143,7 @@ fn steps(manifest: &Manifest, vault: &Arc<Vault>) -> Result<Vec<Step>> {
         steps.push(Step::plain("files", Body::Files(body), Level::Digest));
     }
     if !settings.is_empty() {
-        let body = Body::Settings(SettingsStep { set: settings, delete: Vec::new() });
+        let body = Body::Settings(SettingsStep::of(settings));
         steps.push(Step::plain("settings", body, Level::Digest));
     }
     Ok(steps)

@@ -296,7 +296,7 @@ mod tests {
     fn a_backup_takes_what_the_profile_names_once_and_knows_its_secrets() {
         let payload = |secret| Payload { content: Arc::new(vec![1]), sha256: Digest::sha256(&[1]), secret };
         let files = Body::Files(FilesStep::of(vec![("/a".into(), payload(false)), ("/a".into(), payload(false))]));
-        let settings = Body::Settings(SettingsStep { set: vec![("psk".into(), payload(true))], delete: vec![] });
+        let settings = Body::Settings(SettingsStep::of(vec![("psk".into(), payload(true))]));
         let steps = vec![Step::plain("f", files, Level::Digest), Step::plain("s", settings, Level::Digest)];
         let named = Named::by(&Resolved::single("x", "x", steps));
         assert_eq!(

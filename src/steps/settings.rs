@@ -33,6 +33,13 @@ impl StepKind for SettingsStep {
 
     fn check(&self, driver: &mut dyn Driver) -> Result<()> {
         let settings = driver.settings().ok_or_else(|| lacking(Capability::Settings))?;
+        if let Some((key, layout)) = self.numbers.iter().find(|(key, _)| settings.is_text(key)) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("setting {key} of this unit holds text, and the profile lays its value out as {layout}"),
+            )
+            .next(format!("write the value out as text, as in `\"{key}\": \"1\"`")));
+        }
         for (key, value) in &self.set {
             let len = value.content.len();
             if let Some(most) = settings.max_value(key)

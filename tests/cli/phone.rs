@@ -137,3 +137,43 @@ fn a_phone_is_given_root_where_its_build_lets_it_and_is_refused_where_not() {
     assert_eq!((error["kind"].as_str(), code), (Some("unsupported"), 2), "{error}");
     assert!(error["doing"].as_str().unwrap().contains("production builds"), "{error}");
 }
+
+#[test]
+fn a_number_that_is_not_written_out_reaches_no_setting_of_android() {
+    let bench = Bench::new();
+    let phone = Phone::start(&bench, &[]);
+    let profile = |value: &str| {
+        format!(
+            "format: 1\nname: wake\nversion: 1.0.0\nmatch: {{ driver: adb }}\nverify: readback\nsteps:\n  \
+             - settings: {{ set: {{ global/stay_on_while_plugged_in: {value} }} }}\n"
+        )
+    };
+    // The byte of `3`: Android would take it for text, and show another number than was meant.
+    bench.write("wake.yaml", profile("{ u8: 51 }"));
+    let (error, code) = bench.last(&["apply", "wake.yaml", "-d", &phone.address, "--yes"]);
+    assert_eq!((error["kind"].as_str(), code), (Some("invalid"), 2), "{error}");
+    let said = error["causes"].to_string();
+    assert!(said.contains("holds text") && said.contains("u8"), "{error}");
+    bench.write("wake.yaml", profile("\"51\""));
+    assert_eq!(bench.last(&["apply", "wake.yaml", "-d", &phone.address, "--yes"]).1, 0);
+}
+
+#[test]
+fn an_application_is_given_a_part_and_one_that_is_not_there_is_refused() {
+    let bench = Bench::new();
+    bench.write("kiosk.apk", PACKAGE);
+    let phone = Phone::start(&bench, &[]);
+    bench.write(
+        "home.yaml",
+        "format: 1\nname: home\nversion: 1.0.0\nmatch: { driver: adb }\nverify: readback\nsteps:\n  \
+         - settings: { set: { role/HOME: org.example.kiosk } }\n",
+    );
+    let apply = ["apply", "home.yaml", "-d", &phone.address, "--yes"];
+    let (run, code) = bench.last(&apply);
+    assert_eq!((run["error"]["kind"].as_str(), code), (Some("refused"), 1), "{run}");
+    assert_eq!(bench.last(&["install", "kiosk.apk", "-d", &phone.address]).1, 0);
+    for outcome in ["done", "already"] {
+        let (run, code) = bench.last(&apply);
+        assert_eq!((run["steps"][0]["outcome"].as_str(), code), (Some(outcome), 0), "{run}");
+    }
+}

@@ -150,6 +150,11 @@ pub trait Settings {
     /// As [`Settings::write`].
     fn save(&mut self, op: &mut Op<'_>) -> Result<()>;
 
+    /// Whether `key` holds text and nothing else: a number is written out there.
+    fn is_text(&self, _key: &str) -> bool {
+        false
+    }
+
     /// The most bytes of a value that fit, key included, where the unit says.
     fn max_value(&self, key: &str) -> Option<u64>;
 }

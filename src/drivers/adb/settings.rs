@@ -149,6 +149,10 @@ impl Settings for AdbDriver {
         self.wire.exec("sync", QUICK, op).map(|_| ())
     }
 
+    fn is_text(&self, _: &str) -> bool {
+        true
+    }
+
     fn max_value(&self, key: &str) -> Option<u64> {
         matches!(Key::parse(key), Ok(Key::Property(_))).then_some(MOST_PROPERTY)
     }

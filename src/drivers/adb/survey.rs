@@ -19,7 +19,6 @@ const PROGRAMS: &[&str] = &[
     "dd",
     "dpm",
     "dumpsys",
-    "find",
     "getprop",
     "head",
     "logcat",

@@ -166,7 +166,7 @@ fn file(name: &str, verify: Level) -> Step {
 
 fn setting(name: &str, value: &[u8], secret: bool) -> Step {
     let set = vec![("k".to_owned(), Payload::new(value.to_vec(), secret))];
-    Step::plain(name, Body::Settings(SettingsStep { set, delete: Vec::new() }), Level::Digest)
+    Step::plain(name, Body::Settings(SettingsStep::of(set)), Level::Digest)
 }
 
 fn firmware(name: &str, image: &[u8], activate: Activate, verify: Level) -> Step {

@@ -18,6 +18,9 @@ type Refused = String;
 pub(super) fn pm(shell: &mut Shell<'_>, call: &mut Call<'_>) -> Result<u8, Stop> {
     let mut words = call.words();
     if call.name == "cmd" {
+        if words.first().is_some_and(|service| service == "role") {
+            return Ok(super::settings::role(shell, call));
+        }
         if words.first().is_none_or(|service| service != "package") {
             let service = words.first().cloned().unwrap_or_default();
             call.printed.push((2, format!("cmd: Can't find service: {service}\n").into_bytes()));

@@ -92,3 +92,47 @@ pub(super) fn dpm(shell: &mut Shell<'_>, call: &mut Call<'_>) -> u8 {
         Err(error) => call.complain(error.to_string()),
     }
 }
+
+/// Roles that one application has at most, and that the unit knows.
+const ROLES: [&str; 8] =
+    ["ASSISTANT", "BROWSER", "CALL_REDIRECTION", "CALL_SCREENING", "DIALER", "EMERGENCY", "HOME", "SMS"];
+
+/// `cmd role`: which application has a part.
+pub(super) fn role(shell: &mut Shell<'_>, call: &mut Call<'_>) -> u8 {
+    let mut words = call.words();
+    words.remove(0);
+    if words.get(1).is_some_and(|word| word == "--user") {
+        words.drain(1..words.len().min(3));
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let kept = &mut shell.system.store.kept;
+    let known = |role: &str| role.strip_prefix("android.app.role.").is_some_and(|role| ROLES.contains(&role));
+    match words.as_slice() {
+        ["get-role-holders", role] => {
+            let holder = kept.roles.get(*role).cloned().unwrap_or_default();
+            call.line(holder);
+            return 0;
+        }
+        ["add-role-holder", role, package, ..] if known(role) && kept.packages.contains_key(*package) => {
+            kept.roles.insert((*role).to_owned(), (*package).to_owned());
+        }
+        ["remove-role-holder", role, package, ..] if kept.roles.get(*role).is_some_and(|held| held == package) => {
+            kept.roles.remove(*role);
+        }
+        ["clear-role-holders", role, ..] => {
+            kept.roles.remove(*role);
+        }
+        ["add-role-holder" | "remove-role-holder", _, _, ..] => {
+            call.printed.push((2, b"Error: see logcat for details.\n".to_vec()));
+            return 255;
+        }
+        _ => {
+            call.printed.push((2, b"Role (role) commands:\n".to_vec()));
+            return 255;
+        }
+    }
+    match shell.system.store.save() {
+        Ok(()) => 0,
+        Err(error) => call.complain(error.to_string()),
+    }
+}
