@@ -278,3 +278,51 @@ fn a_factory_archive_that_leads_out_of_itself_or_is_a_bomb_reaches_no_phone() {
     let held = fs::read(bench.path("fastboot.state/partitions/boot_a")).unwrap();
     assert!(held.iter().all(|byte| *byte == 0), "nothing was written");
 }
+
+/// A profile with a file, a tree, an application and settings: what ADB brings to a phone.
+const KIOSK: &str = "format: 1\nname: kiosk\nversion: 1.0.0\nmatch: { driver: adb }\nartifacts:\n  \
+                     app: { file: app.apk }\n  media: { tree: media }\nsteps:\n  \
+                     - files: { put: { /sdcard/file: { text: x }, /sdcard/m: { tree: media } } }\n  \
+                     - apps: { install: [app] }\n  \
+                     - settings: { set: { global/stay_on_while_plugged_in: \"3\" } }\n    verify: readback\n";
+
+/// Unplugs a phone at every eleventh packet of a run, and runs the same again. At every one it takes minutes.
+fn unplugged(fault: &str, first: usize) {
+    let mut cuts = 0;
+    for n in (first..).step_by(11) {
+        let bench = Bench::new();
+        bench.write("app.apk", PACKAGE);
+        bench.write("p.yaml", KIOSK);
+        fs::create_dir(bench.path("media")).unwrap();
+        bench.write("media/a", noise(100_000));
+        bench.write("media/b", noise(10));
+        assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
+        let phone = Phone::start(&bench, &["--fault", &format!("{fault}:{n}")]);
+        let (run, code) = bench.last(&["apply", "p.yaml", "-d", &phone.address, "--yes"]);
+        drop(phone);
+        if code != 0 {
+            cuts += 1;
+            assert_eq!((kind(&run), code), (Some("gone"), 7), "{fault}:{n}: {run}");
+            assert_ne!(run["outcome"], "pass", "{fault}:{n}: {run}");
+        }
+        let phone = Phone::start(&bench, &[]);
+        let (again, ended) = bench.last(&["apply", "p.yaml", "-d", &phone.address, "--yes"]);
+        assert_eq!((again["outcome"].as_str(), ended), (Some("pass"), 0), "{fault}:{n}: {again}");
+        if code == 0 {
+            let steps = again["steps"].as_array().unwrap();
+            assert!(steps.iter().all(|step| step["outcome"] == "already"), "{fault}:{n}: {again}");
+            break;
+        }
+    }
+    assert!(cuts > 5, "only {cuts} cuts");
+}
+
+#[test]
+fn a_phone_unplugged_at_a_packet_is_gone_and_the_next_run_passes() {
+    unplugged("unplug-packet", 1);
+}
+
+#[test]
+fn a_phone_unplugged_before_it_answers_is_gone_and_the_next_run_passes() {
+    unplugged("unplug-answer", 6);
+}

@@ -161,3 +161,36 @@ fn a_tree_is_pulled_with_its_modes_and_times_and_what_is_no_file_is_named() {
     }
     assert!(fs::read(&file).unwrap() == noise(70_001, 1), "what was there stays");
 }
+
+/// Debian's daemon does not put its end of the cable together again once it was pulled: it is another one each time.
+#[test]
+fn a_real_daemon_that_is_pulled_while_a_file_moves_is_gone() {
+    if !wanted(Need::Android) || !in_the_bench!() {
+        return;
+    }
+    let content = noise(12 << 20, 5);
+    for (port, moves) in [(0, r#""event":"progress""#), (1, r#""event":"step-started""#)] {
+        let (unit, station) = (Adbd::plug(Port(port), "AD-0777"), Station::default());
+        let (file, back) = (station.file("file", &content), station.home().join("back"));
+        fs::write(unit.path("/sdcard/there"), &content).unwrap();
+        let address = unit.address();
+        let mut run = match port {
+            0 => station.start(&["put", &file, "/sdcard/file", "-d", &address]),
+            _ => station.start(&["get", "/sdcard/there", back.to_str().unwrap(), "-d", &address]),
+        };
+        run.wait_for("transfer", Duration::from_secs(60), |printed| printed.contains(moves).then_some(()));
+        unit.pull();
+        let code = run.finish(Duration::from_secs(60));
+        let printed = run.printed();
+        let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let ended = lines.find(|line| line["type"] == "run").unwrap_or_else(|| panic!("{printed}"));
+        assert_eq!(
+            (&ended["outcome"], &ended["error"]["kind"], code),
+            (&"error".into(), &"gone".into(), 7),
+            "{printed}"
+        );
+        // Neither of them has what was not whole at its place.
+        assert!(!unit.path("/sdcard/file").exists() && !back.exists());
+        station.run(&["ledger", "verify"]).exits(0);
+    }
+}

@@ -54,8 +54,12 @@ impl Plan {
 /// How a run ended that was cut, or was not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    Passed { was_cut: bool },
+    Passed {
+        was_cut: bool,
+    },
     Gone,
+    /// It was not cut yet, and the machine was too slow for its patience.
+    Slow,
 }
 
 #[test]
@@ -139,6 +143,7 @@ fn cut_at(number: u64, plan: Plan, port: Port) -> End {
             is_written(&phone, number);
             End::Passed { was_cut: cut_at.is_some() }
         }
+        Some(run) if cut_at.is_none() && run["error"]["kind"] == "timed-out" => End::Slow,
         Some(run) => {
             assert!(cut_at.is_some(), "{number}, {plan:?}: {printed}");
             assert_eq!((&run["outcome"], code), (&"error".into(), 7), "{number}, {plan:?}: {printed}");
