@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::archives::{archive, deflated, stored};
 use crate::support::google::{Generation, fastboot};
 use crate::support::process::{Background, Finished};
 use crate::support::{Need, wanted};
@@ -166,4 +167,69 @@ fn what_goes_wrong_is_seen_as_such() {
     let held = unit.held("boot_a");
     assert_eq!(held[..5000], pattern(9000)[..5000]);
     assert!(held[5000..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_command_is_given_a_file_and_leaves_one() {
+    if !wanted(Need::Android) {
+        return;
+    }
+    for generation in Generation::BOTH {
+        let unit = Unit::start(generation, &[]);
+        let file = pattern(70_001);
+        unit.good(&["stage", text(&unit.file("staged", &file))]);
+        unit.good(&["oem", "give-back"]);
+        let taken = unit.folder.path().join("taken");
+        unit.good(&["get_staged", text(&taken)]);
+        assert!(std::fs::read(&taken).expect("a file") == file);
+    }
+}
+
+/// What a factory archive holds, in the order in which nobody writes it.
+fn factory() -> Vec<u8> {
+    let files = [
+        stored("system.img", &pattern(200_000)),
+        deflated("vendor.img", &[0x7e; 50_000]),
+        stored("vbmeta.img", &[0xb0; 4096]),
+        deflated("boot.img", &pattern(300_000)),
+        stored("system_other.img", &pattern(20_000)),
+        stored("android-info.txt", b"require board=kiosk|other\nrequire version-bootloader=kiosk-1.2-0421\n"),
+        stored("userdata.img", &[0xdd; 4096]),
+    ];
+    archive(&files)
+}
+
+#[test]
+fn a_factory_archive_is_written_as_googles_client_writes_it() {
+    if !wanted(Need::Android) {
+        return;
+    }
+    let partitions = ["boot=0x80000,slots", "vbmeta=0x10000,slots", "system=0x80000,slots", "vendor=0x80000,slots"];
+    let more = ["userdata=0x10000", "metadata=0x10000"];
+    let options: Vec<&str> = partitions.iter().chain(&more).flat_map(|spec| ["--partition", spec]).collect();
+    let all: Vec<String> = ["boot", "vbmeta", "system", "vendor"]
+        .iter()
+        .flat_map(|name| [format!("{name}_a"), format!("{name}_b")])
+        .chain(["userdata".to_owned(), "metadata".to_owned()])
+        .collect();
+    for generation in Generation::BOTH {
+        let theirs = Unit::start(generation, &options);
+        let file = theirs.file("kiosk.zip", &factory());
+        theirs.good(&["--skip-reboot", "update", text(&file)]);
+        let ours = Unit::start(generation, &options);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hardwire"));
+        command
+            .args(["flash", text(&file), "--activate", "none", "-d", &format!("fastboot@{}", ours.address)])
+            .env("HARDWIRE_HOME", ours.folder.path().join("home"));
+        let done = command.output().expect("hardwire runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        for partition in &all {
+            assert!(theirs.held(partition) == ours.held(partition), "{partition} after fastboot {generation:?}");
+        }
+        assert_eq!(ours.held("boot_a")[..300_000], pattern(300_000));
+        // What is for another product neither writes.
+        let other = Unit::start(generation, &[&options[..], &["--product", "oriole"]].concat());
+        assert_ne!(other.run(&["--skip-reboot", "update", text(&file)]).code, 0);
+        assert_eq!(other.held("boot_a")[..16], [0; 16]);
+    }
 }

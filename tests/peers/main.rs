@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "processes live in real time")]
 
 mod adb;
+#[path = "../archives/mod.rs"]
+mod archives;
 mod fastboot;
 mod server;
 mod smpmgr;
