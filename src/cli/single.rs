@@ -134,6 +134,9 @@ pub(super) struct Reboot {
     /// The mode to come back in
     #[arg(value_enum, default_value_t = ToMode::Application)]
     mode: ToMode,
+    /// The slot that it is to run from, of a phone in its bootloader that has two: a or b
+    #[arg(long, value_parser = ["a", "b"])]
+    slot: Option<String>,
     #[command(flatten)]
     device: OneDevice,
     #[command(flatten)]
@@ -280,8 +283,9 @@ impl Reboot {
             ToMode::Fastbootd => Mode::Fastbootd,
             ToMode::Dfu => Mode::Dfu,
         };
+        let slot = self.slot.as_ref().and_then(|slot| slot.chars().next());
         let office = cx.office()?;
-        one(cx, &office, &self.device, self.record, false, |_| Ok(single::reboot(mode)))
+        one(cx, &office, &self.device, self.record, false, |_| Ok(single::reboot(mode, slot)))
     }
 }
 

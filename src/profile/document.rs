@@ -242,7 +242,7 @@ pub enum BodySpec {
     /// `restore`
     Restore { backup: Option<Text>, label: Option<Text> },
     /// `reboot`
-    Reboot { to: Mode },
+    Reboot { to: Mode, slot: Option<char> },
     /// `console`
     Console { run: Text, expect: Option<Text>, stage: Option<String>, take: Option<String> },
     /// `erase`

@@ -465,6 +465,16 @@ pub struct BackupStep {
 pub struct RebootStep {
     /// The mode to come back in.
     pub to: Mode,
+    /// The set of slots that it is to run from, `a` or `b`, of a unit that has several.
+    pub slot: Option<char>,
+}
+
+impl RebootStep {
+    /// Into this mode, from whichever slot is next.
+    #[must_use]
+    pub const fn to(to: Mode) -> RebootStep {
+        RebootStep { to, slot: None }
+    }
 }
 
 /// `console`.

@@ -83,6 +83,7 @@ pub(super) fn read_body(
         }
         "reboot" => BodySpec::Reboot {
             to: fields.get("to").map(|n| n.choice("`to`", &MODES)).transpose()?.unwrap_or(Mode::Application),
+            slot: fields.get("slot").map(|n| n.choice("`slot`", &[("a", 'a'), ("b", 'b')])).transpose()?,
         },
         "console" => {
             let run = fields.need("run")?;

@@ -24,7 +24,7 @@ pub const KINDS: [(&str, &[&str]); 11] = [
     ("diagnose", &["expect", "attach"]),
     ("backup", &["files", "apps", "settings", "firmware", "label"]),
     ("restore", &["backup", "label"]),
-    ("reboot", &["to"]),
+    ("reboot", &["to", "slot"]),
     ("console", &["run", "expect", "stage", "take"]),
     ("erase", &["slot"]),
 ];

@@ -239,7 +239,7 @@ impl Prepared {
                     label: label.as_ref().map(|text| text.render(context)).transpose()?,
                 })
             }
-            BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
+            BodySpec::Reboot { to, slot } => Body::Reboot(RebootStep { to: *to, slot: *slot }),
             BodySpec::Console { run, expect, stage, take } => Body::Console(ConsoleStep {
                 stage: stage.as_ref().map(|name| self.pinned(name, variant)).transpose()?,
                 take: take.clone(),
@@ -300,7 +300,7 @@ fn blank(spec: &BodySpec) -> Body {
             implied: false,
             label: None,
         }),
-        BodySpec::Reboot { to } => Body::Reboot(RebootStep { to: *to }),
+        BodySpec::Reboot { to, slot } => Body::Reboot(RebootStep { to: *to, slot: *slot }),
         BodySpec::Console { .. } => {
             let run = Payload::new(Vec::new(), false);
             Body::Console(ConsoleStep { run, expect: None, stage: None, take: None })

@@ -545,6 +545,8 @@ struct Restore {
 struct Reboot {
     /// The mode to come back in (default: application).
     to: Option<Mode>,
+    /// The slot that it is to run from, of a phone in its bootloader that has two: `a` or `b`.
+    slot: Option<String>,
 }
 
 #[derive(JsonSchema)]

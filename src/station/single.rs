@@ -273,11 +273,11 @@ pub fn diagnose(profile: Option<&Resolved>) -> Result<Resolved> {
     })
 }
 
-/// A restart into `to`.
+/// A restart into `to`, from this slot where one is named.
 #[must_use]
-pub fn reboot(to: Mode) -> Resolved {
-    let body = Body::Reboot(RebootStep { to });
-    Resolved::single("reboot", &format!("reboot {to}"), vec![Step::plain("reboot", body, Level::Link)])
+pub fn reboot(to: Mode, slot: Option<char>) -> Resolved {
+    let body = Body::Reboot(RebootStep { to, slot });
+    Resolved::single("reboot", &format!("reboot {to} {slot:?}"), vec![Step::plain("reboot", body, Level::Link)])
 }
 
 #[cfg(test)]

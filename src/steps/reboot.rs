@@ -7,7 +7,10 @@ use crate::profile::model::RebootStep;
 
 impl StepKind for RebootStep {
     fn describe(&self) -> String {
-        format!("restarting into mode {}", self.to)
+        match self.slot {
+            Some(slot) => format!("restarting into mode {} from slot {slot}", self.to),
+            None => format!("restarting into mode {}", self.to),
+        }
     }
 
     fn needs(&self) -> Option<Capability> {
@@ -23,6 +26,14 @@ impl StepKind for RebootStep {
     }
 
     fn check(&self, driver: &mut dyn Driver) -> Result<()> {
+        if self.slot.is_some() && driver.firmware().is_none_or(|firmware| firmware.selected().is_none()) {
+            let mode = driver.unit().mode;
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("in mode {mode} the unit shows no slots to choose from"),
+            )
+            .next("phones with two slots choose in their bootloader: say `in: bootloader`"));
+        }
         let reaches = driver.power().ok_or_else(|| lacking(Capability::Power))?.reaches();
         if reaches.contains(&self.to) {
             return Ok(());
@@ -45,10 +56,26 @@ impl StepKind for RebootStep {
             let mode = driver.unit().mode;
             let verdict = (mode != self.to)
                 .then(|| Error::new(Kind::Refused, format!("the unit came back in mode {mode}, not {}", self.to)));
-            return Ok(Effect { verdict, ..Effect::default() });
+            return Ok(Effect { verdict: verdict.or_else(|| self.fell_back(driver)), ..Effect::default() });
+        }
+        if let (Some(slot), Some(firmware)) = (self.slot, driver.firmware()) {
+            firmware.select(&slot.to_string(), bench.op)?;
         }
         let power = driver.power().ok_or_else(|| lacking(Capability::Power))?;
         let departure = power.restart(self.to, bench.op)?;
         Ok(Effect { away: Some((departure, Stage::Returned)), ..Effect::default() })
+    }
+}
+
+impl RebootStep {
+    /// A unit that cannot start what it was told to start goes back to the slot that ran before.
+    fn fell_back(&self, driver: &mut dyn Driver) -> Option<Error> {
+        let slot = self.slot?.to_string();
+        let runs = driver.firmware()?.selected().filter(|runs| *runs != slot)?;
+        let runs = crate::device::UnitText::new(&runs);
+        Some(Error::new(
+            Kind::Refused,
+            format!("the unit runs from slot {runs}, not {slot}: it does not start that one"),
+        ))
     }
 }

@@ -166,3 +166,22 @@ fn of_a_unit_that_shows_one_partition_only_nothing_more_is_expected() {
         "{backup}"
     );
 }
+
+#[test]
+fn a_phone_is_restarted_into_the_slot_that_is_named() {
+    let bench = Bench::new();
+    let unit = Loader::start(&bench, &[]);
+    let reboot = ["reboot", "bootloader", "--slot", "b", "-d", &unit.address];
+    let (run, code) = bench.last(&reboot);
+    assert_eq!((run["outcome"].as_str(), code), (Some("pass"), 0), "{run}");
+    let (info, _) = bench.last(&["info", "-d", &unit.address]);
+    let state = |name: &str| {
+        info["firmware"].as_array().unwrap().iter().find(|it| it["slot"] == name).unwrap()["state"].clone()
+    };
+    assert_eq!((state("boot_a"), state("boot_b")), (serde_json::json!([]), serde_json::json!(["active"])), "{info}");
+
+    let bench = Bench::new();
+    let single = Loader::start(&bench, &["--partition", "boot=65536"]);
+    let (error, code) = bench.last(&["reboot", "bootloader", "--slot", "b", "-d", &single.address]);
+    assert_eq!((error["kind"].as_str(), code), (Some("unsupported"), 2), "{error}");
+}

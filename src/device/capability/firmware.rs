@@ -151,7 +151,9 @@ pub trait Firmware {
     /// # Errors
     /// Link errors; `refused`; `unsupported` where there are none, or it is for another mode to do.
     fn select(&mut self, slot: &str, _op: &mut Op<'_>) -> Result<()> {
-        Err(Error::new(Kind::Unsupported, format!("in this mode slot {slot} cannot be made the one that starts")))
+        let slot = UnitText::new(slot);
+        Err(Error::new(Kind::Unsupported, format!("in this mode slot {slot} cannot be made the one that starts"))
+            .next("phones with two slots choose in their bootloader: say `in: bootloader`"))
     }
 
     /// Tells the unit the table of its logical partitions; the payload bytes that were put on the link.

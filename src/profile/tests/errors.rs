@@ -207,7 +207,7 @@ fn extends_finds_its_way() {
     "#);
     insta::assert_snapshot!(wrong_with(child, &[("b.yaml", "format: 1\nextends: p.yaml\n")]), @"b.yaml:2:10: `extends: p.yaml` leads back to a file that it came from");
     // The mistake is told in the file that holds it.
-    insta::assert_snapshot!(wrong_with(child, &[("b.yaml", &format!("{HEAD}steps:\n  - reboot: {{ too: dfu }}\n"))]), @"b.yaml:6:15: `reboot` knows no key `too` (did you mean `to`?); it takes `to`");
+    insta::assert_snapshot!(wrong_with(child, &[("b.yaml", &format!("{HEAD}steps:\n  - reboot: {{ too: dfu }}\n"))]), @"b.yaml:6:15: `reboot` knows no key `too` (did you mean `to`?); it takes `to` or `slot`");
     insta::assert_snapshot!(wrong_with(child, &[("b.yaml", "format: 1\nname: t\n")]), @"p.yaml:1:1: a profile lacks its `version`");
 }
 

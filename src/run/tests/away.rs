@@ -7,7 +7,7 @@ use crate::device::BayId;
 
 /// A restart, then a file; and a file that is written whatever happens.
 fn steps() -> Vec<Step> {
-    let reboot = Step::plain("reboot", Body::Reboot(RebootStep { to: Mode::Application }), Level::Digest);
+    let reboot = Step::plain("reboot", Body::Reboot(RebootStep::to(Mode::Application)), Level::Digest);
     let put = |path: &str| Body::Files(FilesStep::of(vec![(path.to_owned(), Payload::new(b"x".to_vec(), false))]));
     let mut last = Step::plain("teardown", put("/b"), Level::Digest);
     last.always = true;

@@ -317,7 +317,7 @@ fn a_downgrade_needs_to_be_meant() {
 #[test]
 fn an_action_that_is_done_once_for_a_unit_is_not_done_again() {
     let station = Station::new();
-    let mut reboot = Step::plain("reboot", Body::Reboot(RebootStep { to: Mode::Application }), Level::Digest);
+    let mut reboot = Step::plain("reboot", Body::Reboot(RebootStep::to(Mode::Application)), Level::Digest);
     reboot.once = Once::Unit;
     assert_eq!(station.run(vec![reboot.clone()]).steps[0].outcome, StepOutcome::Done);
     assert_eq!(station.run(vec![reboot]).steps[0].outcome, StepOutcome::Skipped);

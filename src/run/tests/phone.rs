@@ -383,7 +383,7 @@ fn a_plan_says_what_is_known_and_what_waits() {
     let phone = phone();
     let station = Station::new();
     let mut steps = batch();
-    let stay = Body::Reboot(RebootStep { to: Mode::Application });
+    let stay = Body::Reboot(RebootStep::to(Mode::Application));
     steps.push(Step { place: Some(Place::Mode(Mode::Bootloader)), ..Step::plain("stay", stay, Level::Link) });
     let plan = station.plan_in(open(&phone), MODES, steps).unwrap();
     let actions: Vec<Action> = plan.steps.iter().map(|step| step.action).collect();

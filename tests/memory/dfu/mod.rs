@@ -267,7 +267,7 @@ fn slots_are_named_and_an_address_may_be_given() {
     }
     let report = rig.run(vec![step]).unwrap();
     assert_eq!((report.outcome, report.mode), (Outcome::Pass, Some(Mode::Application)), "{}", failed(&report));
-    let read = rig.run(vec![Step::plain("dfu", Body::Reboot(RebootStep { to: Mode::Dfu }), Level::Link)]).unwrap();
+    let read = rig.run(vec![Step::plain("dfu", Body::Reboot(RebootStep::to(Mode::Dfu)), Level::Link)]).unwrap();
     assert_eq!((read.outcome, read.mode), (Outcome::Pass, Some(Mode::Dfu)));
     let held = rig.with(|driver, op| {
         let mut bytes = Vec::new();
@@ -282,7 +282,7 @@ fn a_reboot_leads_into_the_loader_and_back() {
     for (name, adjust) in KINDS {
         let rig = Rig::new(adjust);
         for mode in [Mode::Dfu, Mode::Application] {
-            let report = rig.run(vec![Step::plain("r", Body::Reboot(RebootStep { to: mode }), Level::Link)]).unwrap();
+            let report = rig.run(vec![Step::plain("r", Body::Reboot(RebootStep::to(mode)), Level::Link)]).unwrap();
             assert_eq!((report.outcome, report.mode), (Outcome::Pass, Some(mode)), "{name}: {}", failed(&report));
         }
     }

@@ -8,7 +8,7 @@ use firmware_stubs::phone::Mode as Is;
 use hardwire::device::{Activate, Level, Mode};
 use hardwire::digest::Digest;
 use hardwire::error::Kind;
-use hardwire::profile::model::{Answer, AskStep, Body, EraseStep, FirmwareStep, Payload, Place, Step};
+use hardwire::profile::model::{Answer, AskStep, Body, EraseStep, FirmwareStep, Payload, Place, RebootStep, Step};
 use hardwire::run::report::{Outcome, Report, StepOutcome};
 use rig::{BOOTLOADER, Rig};
 
@@ -60,6 +60,21 @@ fn without_a_place_a_step_goes_there_and_comes_back() {
     let report = rig.run(vec![flash("boot", &BOOT)]).unwrap();
     assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Digest)), "{:?}", report.error);
     assert_eq!((rig.mode(), report.mode), (Is::Android, Some(Mode::Application)));
+}
+
+#[test]
+fn a_phone_is_restarted_from_another_slot_and_says_so() {
+    let rig = Rig::new(None, |_| {});
+    let body = Body::Reboot(RebootStep { to: Mode::Application, slot: Some('b') });
+    let there = Step { place: Some(Place::Mode(BOOTLOADER)), ..Step::plain("b", body.clone(), Level::Link) };
+    let report = rig.run(vec![there]).unwrap();
+    assert_eq!((report.outcome, report.mode), (Outcome::Pass, Some(Mode::Application)), "{:?}", report.error);
+    let second = rig.run(vec![flash("boot", &BOOT)]).unwrap();
+    assert_eq!(second.outcome, Outcome::Pass, "{:?}", second.error);
+    assert_eq!(rig.held("boot_b", 300), BOOT, "the slot that runs is b");
+    // Android itself does not choose.
+    let report = rig.run(vec![Step::plain("b", body, Level::Link)]).unwrap();
+    assert_eq!((report.outcome, rig.mode()), (Outcome::Fail, Is::Android));
 }
 
 #[test]
