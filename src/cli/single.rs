@@ -182,6 +182,7 @@ enum ToMode {
     Recovery,
     Bootloader,
     Fastbootd,
+    Sideload,
     Dfu,
 }
 
@@ -281,6 +282,7 @@ impl Reboot {
             ToMode::Recovery => Mode::Recovery,
             ToMode::Bootloader => Mode::Bootloader,
             ToMode::Fastbootd => Mode::Fastbootd,
+            ToMode::Sideload => Mode::Sideload,
             ToMode::Dfu => Mode::Dfu,
         };
         let slot = self.slot.as_ref().and_then(|slot| slot.chars().next());

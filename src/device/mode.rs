@@ -19,6 +19,8 @@ pub enum Mode {
     Bootloader,
     /// Android's userspace fastboot.
     Fastbootd,
+    /// Android's recovery, waiting for a package.
+    Sideload,
     /// USB device firmware upgrade.
     Dfu,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Mode {
             Mode::Recovery => "recovery",
             Mode::Bootloader => "bootloader",
             Mode::Fastbootd => "fastbootd",
+            Mode::Sideload => "sideload",
             Mode::Dfu => "dfu",
         })
     }

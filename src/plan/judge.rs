@@ -41,6 +41,17 @@ pub fn look(step: &Step, unit: &Unit, level: Option<Level>) -> Level {
     choose(step, kind, &reachable).or(reachable.last().copied()).unwrap_or(wanted)
 }
 
+/// The level at which `step` is looked at before it acts: nothing that takes long is looked at for a step that demands no
+/// more than an acknowledgement, and is proven by none.
+#[must_use]
+pub fn glance(step: &Step, unit: &Unit, level: Option<Level>) -> Level {
+    let costs = !steps::kind(&step.body).looks_for_free();
+    match step.verify == Level::Link && step.proved_by.is_none() && costs {
+        true => Level::Link,
+        false => look(step, unit, level),
+    }
+}
+
 /// The cheapest of the levels that satisfies `step`.
 fn choose(step: &Step, kind: &dyn StepKind, reachable: &[Level]) -> Option<Level> {
     // More than is demanded costs nothing where the unit computes digests: it makes the step observable.

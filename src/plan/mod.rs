@@ -2,7 +2,7 @@
 
 mod judge;
 
-pub use judge::{Venue, level, look, venue};
+pub use judge::{Venue, glance, level, look, venue};
 
 use std::collections::BTreeMap;
 
@@ -199,7 +199,7 @@ fn one(
     if kind.needs().is_none() && !in_place {
         return Ok(planned(Action::Later, way.why(), kind.bytes()));
     }
-    let seen_at = look(step, driver.unit(), level);
+    let seen_at = glance(step, driver.unit(), level);
     let mut observed = kind.observe(driver, seen_at, bench)?;
     if step.overwrites {
         observed.consents.extend(observed.overwritten());

@@ -52,11 +52,12 @@ pub const SOURCES: [(&str, &[&str]); 6] = [
 pub const LEVELS: [(&str, Level); 4] =
     [("link", Level::Link), ("digest", Level::Digest), ("readback", Level::Readback), ("booted", Level::Booted)];
 /// The modes by name.
-pub const MODES: [(&str, Mode); 5] = [
+pub const MODES: [(&str, Mode); 6] = [
     ("application", Mode::Application),
     ("recovery", Mode::Recovery),
     ("bootloader", Mode::Bootloader),
     ("fastbootd", Mode::Fastbootd),
+    ("sideload", Mode::Sideload),
     ("dfu", Mode::Dfu),
 ];
 

@@ -3,6 +3,8 @@
 //! Only root reads partitions: of a unit whose shell is none, nothing is offered. Holes of a sparse image are what it leaves
 //! alone, and are not looked at.
 
+use std::time::Duration;
+
 use protocols::android::avb::{Vbmeta, chain_digest};
 use protocols::android::source::FileError;
 use protocols::android::sparse::{Holes, Image, is_sparse};
@@ -13,7 +15,9 @@ use super::AdbDriver;
 use super::shell::{SLOW, unreadable};
 use super::sideload::PACKAGE;
 use super::survey::{LOGICAL, PARTITIONS, Survey};
-use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload, Written};
+use crate::device::{
+    Activate, Content, Departure, Firmware, Held, ImageIdentity, Level, Mode, Op, SlotState, Tells, Upload, Written,
+};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 
@@ -23,6 +27,9 @@ const WINDOW: usize = 1 << 20;
 const MAX_PARTITION: u64 = 1 << 40;
 /// The most runs of blocks that go into one command.
 const MOST_RUNS: usize = 1000;
+
+/// How long recovery may go on answering as if it waited for a package.
+const PACKAGE_ENDS: Duration = Duration::from_secs(2);
 
 /// Whether partitions can be looked at.
 pub(super) fn shows(survey: &Survey) -> bool {
@@ -140,7 +147,11 @@ impl Firmware for AdbDriver {
             return Err(unwritable());
         }
         let sent = self.sideload(content, op)?;
-        Ok(Upload { written: Written { sent, resumed_at: 0 }, ..Upload::default() })
+        // Recovery shows its menu again, or starts what it has installed.
+        let to = vec![Mode::Recovery, Mode::Application];
+        let why = "to finish with its package".to_owned();
+        let left = Departure { to, settle: PACKAGE_ENDS, within: self.start_wait, why };
+        Ok(Upload { written: Written { sent, resumed_at: 0 }, left: Some(left), ..Upload::default() })
     }
 
     fn held(&mut self, slot: &str, content: &dyn Content, level: Level, op: &mut Op<'_>) -> Result<Option<Held>> {

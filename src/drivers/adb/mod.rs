@@ -55,6 +55,9 @@ const NAME: &str = "adb";
 #[derive(Debug, Clone, Copy)]
 pub struct Adb;
 
+/// The modes that are reached by command.
+const ALL: &[Mode] = &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery, Mode::Sideload];
+
 const MODES: &[ModeSpec] = &[
     ModeSpec {
         mode: Mode::Application,
@@ -69,7 +72,7 @@ const MODES: &[ModeSpec] = &[
             Offer::new(Capability::Console, &[]),
             Offer::new(Capability::Power, &[]),
         ],
-        reaches: &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery],
+        reaches: ALL,
     },
     ModeSpec {
         mode: Mode::Recovery,
@@ -80,7 +83,13 @@ const MODES: &[ModeSpec] = &[
             Offer::new(Capability::Console, &[]),
             Offer::new(Capability::Power, &[]),
         ],
-        reaches: &[Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery],
+        reaches: ALL,
+    },
+    ModeSpec {
+        mode: Mode::Sideload,
+        driver: NAME,
+        offers: &[Offer::new(Capability::Firmware, &[Level::Link]), Offer::new(Capability::Power, &[])],
+        reaches: ALL,
     },
 ];
 

@@ -25,7 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub(super) fn open(mut wire: Wire, keys: &dyn Keys, options: &AdbOptions, op: &mut Op<'_>) -> Result<AdbDriver> {
     let mut survey = survey(&mut wire, keys, options, op)?;
     let mode = match wire.banner().system {
-        SystemKind::Recovery | SystemKind::Sideload | SystemKind::Rescue => Mode::Recovery,
+        SystemKind::Sideload => Mode::Sideload,
+        SystemKind::Recovery | SystemKind::Rescue => Mode::Recovery,
         _ => Mode::Application,
     };
     // The daemon runs long before what it would be asked for.

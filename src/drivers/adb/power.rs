@@ -16,7 +16,7 @@ const HANGS_UP: Duration = Duration::from_secs(5);
 
 impl Power for AdbDriver {
     fn reaches(&self) -> Vec<Mode> {
-        vec![Mode::Application, Mode::Bootloader, Mode::Fastbootd, Mode::Recovery]
+        super::ALL.to_vec()
     }
 
     fn restart(&mut self, mode: Mode, op: &mut Op<'_>) -> Result<Departure> {
@@ -25,6 +25,7 @@ impl Power for AdbDriver {
             Mode::Bootloader => (Reboot::Bootloader, "to reach its bootloader", Duration::from_secs(60)),
             Mode::Fastbootd => (Reboot::Fastboot, "to reach userspace fastboot", Duration::from_secs(90)),
             Mode::Recovery => (Reboot::Recovery, "to reach its recovery", Duration::from_secs(90)),
+            Mode::Sideload => (Reboot::Sideload, "to wait for a package in its recovery", Duration::from_secs(90)),
             Mode::Dfu => {
                 return Err(Error::new(Kind::Unsupported, format!("nothing brings this unit into mode {mode}")));
             }

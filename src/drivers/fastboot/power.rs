@@ -21,7 +21,7 @@ fn way(mode: Mode, start_wait: Duration) -> Option<(Command, Duration, &'static 
         Mode::Bootloader => (Command::RebootBootloader, Duration::from_secs(60), "to start its bootloader"),
         Mode::Fastbootd => (Command::RebootFastbootd, Duration::from_secs(120), "to start fastboot in userspace"),
         Mode::Recovery => (Command::RebootRecovery, Duration::from_secs(120), "to start its recovery"),
-        Mode::Dfu => return None,
+        Mode::Sideload | Mode::Dfu => return None,
     })
 }
 

@@ -123,6 +123,33 @@ fn cut(share: u64) {
     }
 }
 
+#[test]
+fn a_package_is_handed_to_recovery_and_android_comes_back() {
+    let package = [b"PK\x03\x04".as_slice(), &[7; 150_000]].concat();
+    let step = |content: &[u8]| {
+        let image = Payload::new(content.to_vec(), false);
+        let slot = Some("sideload".to_owned());
+        let body = FirmwareStep { artifact: "ota".to_owned(), image, slot, activate: Activate::None };
+        let place = Some(Place::Mode(Mode::Sideload));
+        let ask = Body::Ask(AskStep { say: "does it start?".to_owned(), answer: Answer::PassFail });
+        let back = Step { place: Some(Place::Mode(Mode::Application)), ..Step::plain("back", ask, Level::Link) };
+        vec![Step { place, ..Step::plain("ota", Body::Firmware(body), Level::Link) }, back]
+    };
+    let rig = Rig::new(None, |_| {});
+    let report = rig.run(step(&package)).unwrap();
+    // It is the unit's word, and says so.
+    assert_eq!((report.outcome, report.level), (Outcome::Pass, Some(Level::Link)), "{:?}", report.error);
+    let modes: Vec<_> = report.returns.iter().map(|back| back.mode).collect();
+    assert_eq!(modes, [Mode::Sideload, Mode::Recovery, Mode::Application]);
+    assert!(std::fs::read(rig.path("/cache/package.zip")).unwrap() == package);
+    assert_eq!(report.steps[0].sent, package.len() as u64);
+    // What recovery does not take is told, in its words.
+    let refused = rig.run(step(&[1; 70_000])).unwrap();
+    let error = refused.error.unwrap();
+    assert_eq!((refused.outcome, error.kind), (Outcome::Fail, Kind::Refused), "{error:?}");
+    assert!(error.causes.iter().any(|cause| cause.contains("did not install")), "{:?}", error.causes);
+}
+
 const SHARES: u64 = 4;
 
 #[test]

@@ -1,9 +1,9 @@
 //! `sideload-host`: recovery asks the host for a package, block by block.
 
-use super::super::android::System;
+use super::super::android::{Restart, System};
 use super::{Output, Service};
 use crate::usb::Stop;
-use protocols::adb::message::{Sideload, Wanted};
+use protocols::adb::message::{Reboot, Sideload, Wanted};
 use std::fs;
 
 /// Most bytes of a package.
@@ -49,6 +49,8 @@ impl Service for Loading {
             return Ok(Output::Bytes(Wanted::Block(number).to_bytes().to_vec()));
         }
         self.done = true;
+        // Whatever came of it, recovery shows its menu again.
+        system.restart(Restart::Unit(Reboot::Recovery));
         let installed = self.package.starts_with(MAGIC)
             && fs::write(system.tree.root().join("cache/package.zip"), &self.package).is_ok();
         let verdict = if installed { Wanted::Done } else { Wanted::Failed };

@@ -102,7 +102,7 @@ fn recovery_and_sideload_are_modes_of_their_own() {
     // Nothing runs there but the sideload itself.
     let (unit, _) = with(Daemon::with_banner("sideload::"), &[], |driver, _| driver.unit().clone());
     let unit = unit.unwrap();
-    assert_eq!((unit.mode, unit.can(Capability::Console)), (Mode::Recovery, false));
+    assert_eq!((unit.mode, unit.can(Capability::Console)), (Mode::Sideload, false));
 }
 
 #[test]
