@@ -227,3 +227,28 @@ fn images_that_are_older_than_the_unit_starts_are_refused_before_anything_is_wri
     assert!(said.contains("rollback index 1700000000") && said.contains("none below 1700000001"), "{said}");
     assert_eq!(held(&bench, "boot_a", 10), [0; 10]);
 }
+
+#[test]
+fn what_an_archive_is_to_prove_is_proven_by_its_start() {
+    let bench = Bench::new();
+    bench.write("kiosk.zip", archive(&files(SUITS)));
+    bench.write("misc.img", [1; 100]);
+    let profile = |activate: &str| {
+        format!(
+            "format: 1\nname: restore\nversion: 1.0.0\nmatch: {{ driver: fastboot }}\n\
+             artifacts: {{ all: {{ file: kiosk.zip }}, misc: {{ file: misc.img }} }}\nsteps:\n  \
+             - {{ name: misc, firmware: {{ artifact: misc, slot: misc, activate: none }}, in: bootloader, proved_by: phone }}\n  \
+             - {{ name: phone, firmware: {{ artifact: all, layout: factory, activate: {activate} }} }}\n"
+        )
+    };
+    let unit = Loader::start(&bench, &[]);
+    bench.write("p.yaml", profile("confirm"));
+    assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
+    let (plan, code) = bench.last(&["plan", "p.yaml", "-d", &unit.address]);
+    assert_eq!((names(&plan), code), (vec!["misc", "phone/images", "phone/logical", "phone/start"], 0), "{plan}");
+    // Without a start nothing is ever proven by more than the unit's word.
+    bench.write("p.yaml", profile("none"));
+    assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
+    let (error, code) = bench.last(&["plan", "p.yaml", "-d", &unit.address]);
+    assert_eq!((error["kind"].as_str(), code), (Some("unsupported"), 2), "{error}");
+}
