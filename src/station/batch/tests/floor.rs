@@ -46,6 +46,10 @@ impl Scripted {
     fn end(what: &'static str, job: &Job<'_>) -> Result<Report> {
         match what {
             "panics" => panic!("a fault"),
+            "has a key" => {
+                (job.tell)(Told::Asks("accept the key".into()));
+                Err(Error::new(Kind::Unauthorized, "nobody did"))
+            }
             "gone" => Err(Error::new(Kind::Gone, "pulled")),
             "asks" => {
                 let clock = SystemClock::new();
@@ -87,6 +91,7 @@ impl Audience for Ear {
                 let why = worked.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 format!("{post}: {:?} {why}", end.kind)
             }
+            News::Asks(post, what) => format!("{post} asks: {what}"),
             News::Quarantined(post) => format!("{post}: out"),
             News::Useless(line) => format!("useless {line}"),
             _ => return,
@@ -201,4 +206,17 @@ fn a_question_ends_with_its_unit_and_the_next_bay_is_asked() {
     });
     assert_eq!(summary.ending, Ending::TooManyFailed);
     assert_eq!((summary.tally.failed, summary.tally.operator), (2, 1));
+}
+
+#[test]
+fn what_has_to_be_done_at_a_unit_is_told_before_it_is_given_up() {
+    let turns = [(1, "has a key"), (2, "bad"), (3, "bad")];
+    let summary = floor(Rules { max_fail: Some(1), ..Rules::default() }, &turns, |hand| {
+        hand.push(1);
+        hand.hears("bay 1 asks: accept the key");
+        hand.hears("bay 1: Some(Unauthorized) nobody did");
+        hand.push(2);
+        hand.hears("bay 2: Some(Refused) bad");
+    });
+    assert_eq!(summary.ending, Ending::TooManyFailed);
 }
