@@ -207,12 +207,15 @@ impl Shell<'_> {
     fn simple(&mut self, simple: &Simple, input: &[u8]) -> Result<Vec<(u8, Vec<u8>)>, Stop> {
         let mut words = Vec::new();
         for word in &simple.words {
+            // NAME=VALUE before the command: the value is one word, whatever it holds.
+            let first = if let Some(Piece::Text(text)) = word.first() { assignment(text) } else { None };
+            if words.is_empty() && first.is_some() {
+                let whole: Word = word.iter().map(Piece::whole).collect();
+                let assigned = assignment(&self.expand(&whole)?.concat());
+                self.variables.extend(assigned);
+                continue;
+            }
             words.extend(self.expand(word)?);
-        }
-        // NAME=VALUE before the command.
-        while let Some((name, value)) = words.first().and_then(|word| assignment(word)) {
-            self.variables.insert(name, value);
-            words.remove(0);
         }
         let mut redirected = None;
         for redirect in &simple.redirects {
@@ -225,7 +228,11 @@ impl Shell<'_> {
             }
         }
         let mut printed = Vec::new();
-        self.last = 0;
+        // An assignment alone ends as what it took its value from.
+        let took = simple.words.iter().flatten().any(|piece| matches!(piece, Piece::Output(..)));
+        if !(took && words.is_empty() && simple.compound.is_none()) {
+            self.last = 0;
+        }
         if let Some(compound) = &simple.compound {
             printed = self.compound(compound, redirected.as_deref().unwrap_or(input))?;
         } else if !words.is_empty() {

@@ -10,6 +10,17 @@ pub(super) enum Piece {
     Output(Vec<u8>, Quoted),
 }
 
+impl Piece {
+    /// The same, as it is between quotes.
+    pub(super) fn whole(&self) -> Piece {
+        match self {
+            Piece::Text(text) => Piece::Text(text.clone()),
+            Piece::Variable(name, _) => Piece::Variable(name.clone(), Quoted::Yes),
+            Piece::Output(script, _) => Piece::Output(script.clone(), Quoted::Yes),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quoted {
     Yes,
