@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::archives::{Packed, archive, deflated, stored};
-use super::fastboot::Loader;
-use super::support::Bench;
+use super::support::{Bench, Stub};
 
 const BOOT: [u8; 5000] = [0xb0; 5000];
 const DTBO: [u8; 3000] = [0xd7; 3000];
@@ -42,7 +41,7 @@ fn names(run: &Value) -> Vec<&str> {
 fn a_factory_archive_is_written_in_the_modes_that_its_partitions_need() {
     let bench = Bench::new();
     bench.write("kiosk.zip", archive(&files(SUITS)));
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let (run, code) = bench.last(&["flash", "kiosk.zip", "--activate", "none", "--wipe", "--yes", "-d", &unit.address]);
     assert_eq!((run["outcome"].as_str(), run["level"].as_str(), code), (Some("pass"), Some("link"), 0), "{run}");
     let wipes = ["flash/wipe-userdata", "flash/wipe-cache", "flash/wipe-metadata"];
@@ -61,7 +60,7 @@ fn a_factory_archive_is_written_in_the_modes_that_its_partitions_need() {
 #[test]
 fn a_unit_that_the_archive_is_not_for_is_left_alone() {
     let bench = Bench::new();
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     for (info, demand, says) in [
         ("require board=oriole|raven", "product=oriole|raven", "`kiosk`"),
         ("require version-bootloader=kiosk-2", "version-bootloader=kiosk-2", "`kiosk-1.2-0421`"),
@@ -93,7 +92,7 @@ fn nothing_is_planned_on_a_locked_unit_and_info_says_that_it_is() {
         "p.yaml",
         "format: 1\nname: wipe\nversion: 1.0.0\nmatch: { driver: fastboot }\nverify: link\nsteps:\n  - erase: { slot: metadata }\n",
     );
-    let unit = Loader::start(&bench, &["--locked"]);
+    let unit = Stub::loader(&bench, &["--locked"]);
     let (info, _) = bench.last(&["info", "-d", &unit.address]);
     assert_eq!(info["locked"], true, "{info}");
     let shown = bench.run(&["info", "-d", &unit.address]).stdout;
@@ -120,7 +119,7 @@ fn nothing_is_planned_on_a_locked_unit_and_info_says_that_it_is() {
 #[test]
 fn an_archive_that_lies_reaches_no_unit() {
     let bench = Bench::new();
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let usual = files(SUITS);
     let with = |packed: Packed| [usual.as_slice(), &[packed]].concat();
     let zeros = |name: &str| deflated(&format!("{name}.img"), &[0; 100_000]);
@@ -170,7 +169,7 @@ fn a_profile_follows_the_order_of_the_archive_into_the_slot_that_it_names() {
          steps:\n  - firmware: { artifact: all, layout: factory, slot: b, wipe: true, activate: none }\n    name: phone\n",
     );
     assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let (plan, code) = bench.last(&["plan", "p.yaml", "-d", &unit.address]);
     assert_eq!((names(&plan), code), (vec!["phone/wipe-userdata", "phone/images", "phone/logical"], 0), "{plan}");
     assert_eq!(plan["steps"][0]["destroys"], json!(["partition userdata would be erased"]), "{plan}");
@@ -200,7 +199,7 @@ fn loaders_are_written_first_when_that_is_meant_and_judged_when_they_run() {
     let more =
         ["bootloader=65536", "radio=65536", "boot=65536,slots", "dtbo=65536,slots", "system=131072,slots,logical"];
     let options: Vec<&str> = more.iter().flat_map(|spec| ["--partition", spec]).collect();
-    let unit = Loader::start(&bench, &options);
+    let unit = Stub::loader(&bench, &options);
     let flash = ["flash", "kiosk.zip", "--activate", "none", "-d", &unit.address];
     let (error, code) = bench.last(&flash);
     assert_eq!(code, 2, "{error}");
@@ -220,7 +219,7 @@ fn images_that_are_older_than_the_unit_starts_are_refused_before_anything_is_wri
     let bench = Bench::new();
     let top = include_bytes!("../../protocols/src/android/avb/vectors/vbmeta.img");
     bench.write("kiosk.zip", archive(&[&files(SUITS)[..], &[stored("vbmeta.img", top)]].concat()));
-    let unit = Loader::start(&bench, &["--rollback-index", "1700000001"]);
+    let unit = Stub::loader(&bench, &["--rollback-index", "1700000001"]);
     let (error, code) = bench.last(&["flash", "kiosk.zip", "--activate", "none", "-d", &unit.address]);
     assert_eq!((error["kind"].as_str(), code), (Some("invalid"), 2), "{error}");
     let said = error.to_string();
@@ -241,7 +240,7 @@ fn what_an_archive_is_to_prove_is_proven_by_its_start() {
              - {{ name: phone, firmware: {{ artifact: all, layout: factory, activate: {activate} }} }}\n"
         )
     };
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     bench.write("p.yaml", profile("confirm"));
     assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
     let (plan, code) = bench.last(&["plan", "p.yaml", "-d", &unit.address]);

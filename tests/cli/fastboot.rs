@@ -1,43 +1,8 @@
 //! A phone in its bootloader, as a person at the command line meets it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-
 use serde_json::Value;
 
-use super::support::Bench;
-
-/// A stand-in phone in its bootloader; it ends with the test.
-pub struct Loader {
-    child: Child,
-    pub address: String,
-}
-
-impl Loader {
-    pub fn start(bench: &Bench, options: &[&str]) -> Loader {
-        let state = bench.path("fastboot.state");
-        let args = ["stub", "fastboot", "--json", "--tcp", "127.0.0.1:0", "--state", state.to_str().unwrap()];
-        let mut child = bench
-            .command(&[&args[..], options].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
-        let ready: Value = serde_json::from_str(&ready).unwrap();
-        let address = format!("fastboot@{}", ready["address"].as_str().unwrap());
-        Loader { child, address }
-    }
-}
-
-impl Drop for Loader {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use super::support::{Bench, Stub};
 
 fn said(lines: &[Value]) -> Vec<&str> {
     lines.iter().filter(|line| line["event"] == "said").map(|line| line["say"].as_str().unwrap()).collect()
@@ -52,7 +17,7 @@ fn what_a_bootloader_says_is_shown_and_kept_in_the_record() {
         "format: 1\nname: phone\nversion: 1.0.0\nmatch: { driver: fastboot }\nverify: link\nsteps:\n  \
          - erase: { slot: metadata }\n  - console: { run: oem device-info }\n",
     );
-    let unit = Loader::start(&bench, &["--says", "slot a: \u{1b}[2Jwriting", "--says", "checked"]);
+    let unit = Stub::loader(&bench, &["--says", "slot a: \u{1b}[2Jwriting", "--says", "checked"]);
     let (lines, code) = bench.json(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
     let words = ["slot a: \\u{1b}[2Jwriting", "checked"];
     let run = lines.last().unwrap();
@@ -76,7 +41,7 @@ fn what_a_bootloader_says_is_shown_and_kept_in_the_record() {
 fn a_bootloader_that_never_stops_talking_fills_no_record() {
     let bench = Bench::new();
     bench.write("boot.img", [7; 5000]);
-    let unit = Loader::start(&bench, &["--says", "so", "--says", "on", "--chatter", "5000"]);
+    let unit = Stub::loader(&bench, &["--says", "so", "--says", "on", "--chatter", "5000"]);
     let (lines, code) = bench.json(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
     let step = &lines.last().unwrap()["steps"][0];
     assert_eq!((step["said"].as_array().unwrap().len(), code), (128, 0), "{step}");
@@ -92,7 +57,7 @@ fn what_a_secret_command_makes_a_bootloader_say_is_neither_shown_nor_kept() {
         "format: 1\nname: phone\nversion: 1.0.0\nmatch: { driver: fastboot }\ninputs:\n  \
          what: { from: literal, value: device-info, secret: true }\nsteps:\n  - console: { run: \"oem {{ what }}\" }\n",
     );
-    let unit = Loader::start(&bench, &["--says", "s3cret"]);
+    let unit = Stub::loader(&bench, &["--says", "s3cret"]);
     let ran = bench.run(&["--json", "apply", "p.yaml", "-d", &unit.address]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!ran.stdout.contains("s3cret") && !ran.stderr.contains("s3cret"), "{}", ran.stdout);
@@ -109,7 +74,7 @@ fn a_command_is_given_a_file_and_leaves_one() {
          - console: { run: oem give-back, stage: key, take: given }\n",
     );
     assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let console = ["console", "-d", &unit.address, "--take", "out.bin"];
     let (_, code) = bench.last(&[&console[..], &["--stage", "key.bin", "--", "oem", "give-back"]].concat());
     assert_eq!((code, std::fs::read(bench.path("out.bin")).unwrap() == file), (0, true));
@@ -130,7 +95,7 @@ fn where_partitions_can_be_read_they_are_read_back_and_backed_up() {
     let image: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 253) as u8).collect();
     bench.write("boot.img", &image);
     let options = ["--mode", "fastbootd", "--fetch", "all", "--fault", "flip-byte:3000001"];
-    let unit = Loader::start(&bench, &options);
+    let unit = Stub::loader(&bench, &options);
     let flash = ["flash", "boot.img", "--slot", "boot_b", "--activate", "none", "-d", &unit.address];
     let (run, code) = bench.last(&flash);
     assert_eq!((run["outcome"].as_str(), run["level"].as_str(), code), (Some("pass"), Some("readback"), 0), "{run}");
@@ -154,7 +119,7 @@ fn where_partitions_can_be_read_they_are_read_back_and_backed_up() {
 fn of_a_unit_that_shows_one_partition_only_nothing_more_is_expected() {
     let bench = Bench::new();
     bench.write("boot.img", [7; 5000]);
-    let unit = Loader::start(&bench, &["--mode", "fastbootd"]);
+    let unit = Stub::loader(&bench, &["--mode", "fastbootd"]);
     let (run, code) = bench.last(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
     assert_eq!((run["level"].as_str(), code), (Some("link"), 0), "{run}");
     let (backup, code) =
@@ -170,7 +135,7 @@ fn of_a_unit_that_shows_one_partition_only_nothing_more_is_expected() {
 #[test]
 fn a_phone_is_restarted_into_the_slot_that_is_named() {
     let bench = Bench::new();
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let reboot = ["reboot", "bootloader", "--slot", "b", "-d", &unit.address];
     let (run, code) = bench.last(&reboot);
     assert_eq!((run["outcome"].as_str(), code), (Some("pass"), 0), "{run}");
@@ -181,7 +146,7 @@ fn a_phone_is_restarted_into_the_slot_that_is_named() {
     assert_eq!((state("boot_a"), state("boot_b")), (serde_json::json!([]), serde_json::json!(["active"])), "{info}");
 
     let bench = Bench::new();
-    let single = Loader::start(&bench, &["--partition", "boot=65536"]);
+    let single = Stub::loader(&bench, &["--partition", "boot=65536"]);
     let (error, code) = bench.last(&["reboot", "bootloader", "--slot", "b", "-d", &single.address]);
     assert_eq!((error["kind"].as_str(), code), (Some("unsupported"), 2), "{error}");
 }

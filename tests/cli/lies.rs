@@ -6,9 +6,8 @@ use std::fs;
 use serde_json::Value;
 
 use super::archives::{archive, deflated, stored};
-use super::fastboot::Loader;
-use super::phone::{PACKAGE, Phone};
-use super::support::Bench;
+use super::phone::PACKAGE;
+use super::support::{Bench, Stub};
 
 fn kind(line: &Value) -> Option<&str> {
     let error = if line["type"] == "error" { line } else { &line["error"] };
@@ -34,7 +33,7 @@ fn there_and_back(fault: &str, len: usize) -> [(Option<String>, i32); 2] {
     let bench = Bench::new();
     bench.write("file", noise(len));
     let with = |options: &[&str], args: &[&str]| {
-        let phone = Phone::start(&bench, options);
+        let phone = Stub::phone(&bench, options);
         let device = format!("{},compress=none", phone.address);
         let (last, code) = bench.last(&[args, &["-d", &device]].concat());
         (kind(&last).map(str::to_owned), code)
@@ -70,7 +69,7 @@ fn every_lie_of_a_daemon_is_told_or_harmless() {
 fn a_digest_that_lies_is_found_by_reading_back() {
     let bench = Bench::new();
     bench.write("file", noise(100_000));
-    let phone = Phone::start(&bench, &["--fault", "lose-byte", "--fault", "lie-hash"]);
+    let phone = Stub::phone(&bench, &["--fault", "lose-byte", "--fault", "lie-hash"]);
     let (run, code) = bench.last(&["put", "file", "/sdcard/file", "-d", &phone.address, "--verify", "readback"]);
     assert_eq!((run["outcome"].as_str(), kind(&run), code), (Some("fail"), Some("mismatch"), 4), "{run}");
 }
@@ -79,7 +78,7 @@ fn a_digest_that_lies_is_found_by_reading_back() {
 fn a_daemon_that_hangs_is_given_up_when_the_step_says_so() {
     let bench = Bench::new();
     bench.write("p.yaml", PROFILE);
-    let phone = Phone::start(&bench, &["--fault", "hang:12"]);
+    let phone = Stub::phone(&bench, &["--fault", "hang:12"]);
     let (run, code) = bench.last(&["apply", "p.yaml", "-d", &phone.address]);
     assert_eq!((run["outcome"].as_str(), kind(&run), code), (Some("error"), Some("timed-out"), 7), "{run}");
 }
@@ -93,7 +92,7 @@ fn what_a_folder_lists_that_is_not_in_it_is_named_and_left_out() {
     let files = bench.path("phone.state/files/sdcard/t");
     fs::create_dir_all(&files).unwrap();
     fs::write(files.join("good"), "good").unwrap();
-    let phone = Phone::start(&bench, &["--fault", "list-escape"]);
+    let phone = Stub::phone(&bench, &["--fault", "list-escape"]);
     let ran = bench.run(&["--json", "get", "/sdcard/t", "into", "-d", &phone.address]);
     assert_eq!(ran.code, 1, "{ran:?}");
     let lines = ran.lines();
@@ -118,7 +117,7 @@ fn what_a_folder_lists_that_is_not_in_it_is_named_and_left_out() {
 fn a_phone_that_asks_is_waited_for_as_long_as_told_and_the_key_is_named() {
     let bench = Bench::new();
     bench.write("file", "x");
-    let phone = Phone::start(&bench, &["--authorise", "ignore"]);
+    let phone = Stub::phone(&bench, &["--authorise", "ignore"]);
     let device = format!("{},auth-wait=1s", phone.address);
     let put = ["put", "file", "/sdcard/file", "-d", &device];
     let ran = bench.run(&[&["--json"], &put[..]].concat());
@@ -133,12 +132,12 @@ fn a_phone_that_asks_is_waited_for_as_long_as_told_and_the_key_is_named() {
     assert_eq!((&waiting["event"], &waiting["say"]), (&"waiting".into(), &say.as_str().into()));
     assert!(ran.stderr.contains(&say), "{}", ran.stderr);
     drop(phone);
-    let phone = Phone::start(&bench, &["--authorise", "accept"]);
+    let phone = Stub::phone(&bench, &["--authorise", "accept"]);
     let device = format!("{},auth-wait=10s", phone.address);
     assert_eq!(bench.last(&["put", "file", "/sdcard/file", "-d", &device]).1, 0);
     // It knows the key from now on, and asks nobody.
     drop(phone);
-    let phone = Phone::start(&bench, &["--authorise", "refuse"]);
+    let phone = Stub::phone(&bench, &["--authorise", "refuse"]);
     assert_eq!(bench.last(&["put", "file", "/sdcard/file", "-d", &phone.address]).1, 0);
 }
 
@@ -164,7 +163,7 @@ fn every_lie_of_a_bootloader_ends_the_run_and_the_next_one_passes() {
         bench.write("boot.img", noise(9000));
         bench.write("p.yaml", FLASH);
         assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
-        let unit = Loader::start(&bench, &["--fault", fault]);
+        let unit = Stub::loader(&bench, &["--fault", fault]);
         let apply = ["apply", "p.yaml", "-d", &unit.address];
         let (run, ended) = bench.last(&apply);
         assert_eq!((kind(&run), ended), (Some(expected), code), "{fault}: {run}");
@@ -182,7 +181,7 @@ fn a_bootloader_whose_cable_is_pulled_is_gone() {
     for fault in ["unplug-command:1", "unplug-command:3", "unplug-answer:2", "unplug-byte:5000"] {
         let bench = Bench::new();
         bench.write("boot.img", noise(9000));
-        let unit = Loader::start(&bench, &["--fault", fault]);
+        let unit = Stub::loader(&bench, &["--fault", fault]);
         let (run, code) =
             bench.last(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
         assert_eq!((kind(&run), code), (Some("gone"), 7), "{fault}: {run}");
@@ -209,7 +208,7 @@ fn sparse(blocks: u32, chunks: u32, chunk_blocks: u32, chunk_len: u32) -> Vec<u8
 #[test]
 fn a_sparse_image_that_lies_about_its_size_reaches_no_unit() {
     let bench = Bench::new();
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let flash = |image: Vec<u8>| {
         bench.write("boot.img", image);
         bench.last(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address])
@@ -239,7 +238,7 @@ fn a_sparse_image_that_lies_about_its_size_reaches_no_unit() {
 #[test]
 fn packages_that_are_bombs_or_lead_out_of_themselves_reach_no_phone() {
     let bench = Bench::new();
-    let phone = Phone::start(&bench, &[]);
+    let phone = Stub::phone(&bench, &[]);
     let zeros = vec![0; 64 << 20];
     let bomb = deflated("AndroidManifest.xml", &zeros);
     let escapes = |name: &str| archive(&[stored("AndroidManifest.xml", b"x"), stored(name, b"x")]);
@@ -262,7 +261,7 @@ fn packages_that_are_bombs_or_lead_out_of_themselves_reach_no_phone() {
 #[test]
 fn a_factory_archive_that_leads_out_of_itself_or_is_a_bomb_reaches_no_phone() {
     let bench = Bench::new();
-    let unit = Loader::start(&bench, &[]);
+    let unit = Stub::loader(&bench, &[]);
     let info = || deflated("android-info.txt", b"require board=kiosk\n");
     let zeros = vec![0; 4 << 20];
     for (name, files) in [
@@ -297,7 +296,7 @@ fn unplugged(fault: &str, first: usize) {
         bench.write("media/a", noise(100_000));
         bench.write("media/b", noise(10));
         assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
-        let phone = Phone::start(&bench, &["--fault", &format!("{fault}:{n}")]);
+        let phone = Stub::phone(&bench, &["--fault", &format!("{fault}:{n}")]);
         let (run, code) = bench.last(&["apply", "p.yaml", "-d", &phone.address, "--yes"]);
         drop(phone);
         if code != 0 {
@@ -305,7 +304,7 @@ fn unplugged(fault: &str, first: usize) {
             assert_eq!((kind(&run), code), (Some("gone"), 7), "{fault}:{n}: {run}");
             assert_ne!(run["outcome"], "pass", "{fault}:{n}: {run}");
         }
-        let phone = Phone::start(&bench, &[]);
+        let phone = Stub::phone(&bench, &[]);
         let (again, ended) = bench.last(&["apply", "p.yaml", "-d", &phone.address, "--yes"]);
         assert_eq!((again["outcome"].as_str(), ended), (Some("pass"), 0), "{fault}:{n}: {again}");
         if code == 0 {

@@ -1,52 +1,17 @@
 //! A phone that speaks ADB: applications, settings and its health, as a person at the command line meets them.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-
 use serde_json::Value;
 
-use super::support::Bench;
+use super::support::{Bench, Stub};
 
 pub const PACKAGE: &[u8] = include_bytes!("../../protocols/src/android/apk/vectors/base.apk");
-
-/// A stand-in phone; it ends with the test.
-pub struct Phone {
-    child: Child,
-    pub address: String,
-}
-
-impl Phone {
-    pub fn start(bench: &Bench, options: &[&str]) -> Phone {
-        let state = bench.path("phone.state");
-        let args = ["stub", "adb", "--json", "--tcp", "127.0.0.1:0", "--state", state.to_str().unwrap()];
-        let mut child = bench
-            .command(&[&args[..], options].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
-        let ready: Value = serde_json::from_str(&ready).unwrap();
-        let address = format!("adb@{}", ready["address"].as_str().unwrap());
-        Phone { child, address }
-    }
-}
-
-impl Drop for Phone {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn an_application_is_installed_once_and_what_is_none_never_reaches_the_phone() {
     let bench = Bench::new();
     bench.write("kiosk.apk", PACKAGE);
     bench.write("none.apk", "no package");
-    let phone = Phone::start(&bench, &[]);
+    let phone = Stub::phone(&bench, &[]);
     let (refused, code) = bench.last(&["install", "none.apk", "-d", &phone.address]);
     assert_eq!((refused["kind"].as_str(), code), (Some("invalid"), 2), "{refused}");
     let (run, code) = bench.last(&["install", "kiosk.apk", "-d", &phone.address]);
@@ -71,7 +36,7 @@ fn a_profile_sets_what_android_keeps_and_finds_it_there() {
          owner/device: org.example.kiosk/.Admin\n    verify: readback\n",
     );
     assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
-    let phone = Phone::start(&bench, &[]);
+    let phone = Stub::phone(&bench, &[]);
     let apply = ["apply", "p.yaml", "-d", &phone.address];
     let (run, code) = bench.last(&apply);
     assert_eq!((run["outcome"].as_str(), code), (Some("pass"), 0), "{run}");
@@ -89,7 +54,7 @@ fn an_account_is_in_the_way_of_an_owner() {
         "format: 1\nname: kiosk\nversion: 1.0.0\nmatch: { driver: adb }\nsteps:\n  - settings:\n      set:\n        \
          secure/user_setup_complete: \"1\"\n  - settings: { set: { owner/device: org.example.kiosk/.Admin } }\n",
     );
-    let phone = Phone::start(&bench, &["--account", "someone@example.org"]);
+    let phone = Stub::phone(&bench, &["--account", "someone@example.org"]);
     assert_eq!(bench.last(&["install", "kiosk.apk", "-d", &phone.address]).1, 0);
     let (run, code) = bench.last(&["apply", "p.yaml", "-d", &phone.address]);
     assert_eq!((run["outcome"].as_str(), code), (Some("fail"), 1), "{run}");
@@ -100,7 +65,7 @@ fn an_account_is_in_the_way_of_an_owner() {
 #[test]
 fn a_phone_tells_its_health() {
     let bench = Bench::new();
-    let phone = Phone::start(&bench, &[]);
+    let phone = Stub::phone(&bench, &[]);
     let (line, code) = bench.last(&["diagnose", "-d", &phone.address]);
     assert_eq!(code, 0, "{line}");
     let value = |name: &str| {
@@ -116,7 +81,7 @@ fn a_phone_tells_its_health() {
 #[test]
 fn a_phone_is_given_root_where_its_build_lets_it_and_is_refused_where_not() {
     let bench = Bench::new();
-    let phone = Phone::start(&bench, &["--build", "userdebug", "--serial", "PH-0421"]);
+    let phone = Stub::phone(&bench, &["--build", "userdebug", "--serial", "PH-0421"]);
     let rooted = format!("{},root=yes", phone.address);
     let whoami = |device: &str| bench.run(&["console", "-d", device, "--", "whoami"]).stdout;
     assert_eq!(whoami(&phone.address), "shell\n");
@@ -132,7 +97,7 @@ fn a_phone_is_given_root_where_its_build_lets_it_and_is_refused_where_not() {
     let (run, code) = bench.last(&["apply", "boot.yaml", "-d", &phone.address, "--yes"]);
     assert_eq!((run["outcome"].as_str(), code), (Some("pass"), 0), "{run}");
     let shop = Bench::new();
-    let sold = Phone::start(&shop, &["--build", "user", "--serial", "PH-0422"]);
+    let sold = Stub::phone(&shop, &["--build", "user", "--serial", "PH-0422"]);
     let (error, code) = bench.last(&["plan", "boot.yaml", "-d", &sold.address]);
     assert_eq!((error["kind"].as_str(), code), (Some("unsupported"), 2), "{error}");
     assert!(error["doing"].as_str().unwrap().contains("production builds"), "{error}");
@@ -141,7 +106,7 @@ fn a_phone_is_given_root_where_its_build_lets_it_and_is_refused_where_not() {
 #[test]
 fn a_number_that_is_not_written_out_reaches_no_setting_of_android() {
     let bench = Bench::new();
-    let phone = Phone::start(&bench, &[]);
+    let phone = Stub::phone(&bench, &[]);
     let profile = |value: &str| {
         format!(
             "format: 1\nname: wake\nversion: 1.0.0\nmatch: {{ driver: adb }}\nverify: readback\nsteps:\n  \
@@ -162,7 +127,7 @@ fn a_number_that_is_not_written_out_reaches_no_setting_of_android() {
 fn an_application_is_given_a_part_and_one_that_is_not_there_is_refused() {
     let bench = Bench::new();
     bench.write("kiosk.apk", PACKAGE);
-    let phone = Phone::start(&bench, &[]);
+    let phone = Stub::phone(&bench, &[]);
     bench.write(
         "home.yaml",
         "format: 1\nname: home\nversion: 1.0.0\nmatch: { driver: adb }\nverify: readback\nsteps:\n  \
