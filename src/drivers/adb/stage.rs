@@ -69,7 +69,7 @@ impl AdbDriver {
         Ok(places)
     }
 
-    /// Marks what was sent and moves it to its place.
+    /// Marks what was sent, moves it to its place, and has it written to the storage.
     pub(super) fn settle(
         &mut self,
         files: &[Put<'_>],
@@ -98,6 +98,10 @@ impl AdbDriver {
         let stages: Vec<String> = moves.keys().map(|stage| quoted(stage)).collect();
         script.add("rm -rf", &stages, "; ");
         let doing = format!("putting {} files into their places", files.len());
+        // A digest is taken of what the unit has in memory: without this, power lost after it would take the files.
+        if let Some(last) = script.commands.last_mut() {
+            last.push_str("sync; ");
+        }
         for command in script.commands {
             op.check()?;
             self.wire.exec(&format!("{command}exit 0"), SLOW, op)?.require(&doing)?;

@@ -74,7 +74,10 @@ fn a_file_goes_to_a_folder_of_ours_and_is_moved_when_it_is_whole() {
     let commands = commands.lock().unwrap();
     let staged = r"/d/.hardwire-incoming/big '/d/.hardwire-incoming/it'\''s'";
     let moved = r"cd /d/.hardwire-incoming && mv -f ./big './it'\''s' .. || exit 1";
-    assert_eq!(*commands, [format!("chmod 644 {staged} 2>/dev/null; {moved}; rm -rf /d/.hardwire-incoming; exit 0")]);
+    assert_eq!(
+        *commands,
+        [format!("chmod 644 {staged} 2>/dev/null; {moved}; rm -rf /d/.hardwire-incoming; sync; exit 0")]
+    );
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn a_folder_that_the_unit_lacks_is_moved_whole_and_without_what_another_left() {
     let stage = "/d/.hardwire-incoming";
     let staged = ["new/a", "new/sub/b", "c"].map(|path| format!("{stage}/{path}"));
     assert_eq!(*sent.lock().unwrap(), staged);
-    let moved = format!("cd {stage} && mv -f ./c ./new .. || exit 1; rm -rf {stage}; exit 0");
+    let moved = format!("cd {stage} && mv -f ./c ./new .. || exit 1; rm -rf {stage}; sync; exit 0");
     let marked = format!("chmod 644 {} 2>/dev/null", staged.join(" "));
     assert_eq!(*commands.lock().unwrap(), [format!("rm -rf {stage}"), format!("{marked}; {moved}")]);
 }
