@@ -285,10 +285,10 @@ const KIOSK: &str = "format: 1\nname: kiosk\nversion: 1.0.0\nmatch: { driver: ad
                      - apps: { install: [app] }\n  \
                      - settings: { set: { global/stay_on_while_plugged_in: \"3\" } }\n    verify: readback\n";
 
-/// Unplugs a phone at every eleventh packet of a run, and runs the same again. At every one it takes minutes.
+/// Unplugs a phone at every seventh packet of a run, and runs the same again. At every one it takes minutes.
 fn unplugged(fault: &str, first: usize) {
     let mut cuts = 0;
-    for n in (first..).step_by(11) {
+    for n in (first..).step_by(7) {
         let bench = Bench::new();
         bench.write("app.apk", PACKAGE);
         bench.write("p.yaml", KIOSK);
