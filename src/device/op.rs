@@ -65,6 +65,24 @@ impl<'a> Op<'a> {
         Op { clock, cancel, deadline: None, progress, said: None, asks: None, retries: 0 }
     }
 
+    /// One of several transfers: its progress counts from `done` of `total`, and what it sends again counts as this one's.
+    pub fn part<T>(&mut self, done: u64, total: u64, act: impl FnOnce(&mut Op<'_>) -> T) -> T {
+        let progress = &mut *self.progress;
+        let mut shifted = |at: Progress| progress(Progress { bytes: done + at.bytes, total });
+        let mut part = Op {
+            clock: self.clock,
+            cancel: self.cancel,
+            deadline: self.deadline,
+            progress: &mut shifted,
+            said: self.said,
+            asks: self.asks,
+            retries: 0,
+        };
+        let acted = act(&mut part);
+        self.retries += part.retries;
+        acted
+    }
+
     /// Passes on what the unit says in words.
     pub fn say(&self, text: &UnitText) {
         if let Some(said) = self.said {

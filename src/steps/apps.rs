@@ -8,7 +8,7 @@ use super::evidence::{Item, StepOutcome};
 use super::files::HashUpTo;
 use super::person::Consent;
 use super::{Bench, Effect, Observed, Stage, StepKind, compared, lacking, listed, why};
-use crate::device::{AppFile, AppIdentity, Apps, Capability, Driver, Installed, InstalledFile, Level, Op, Progress};
+use crate::device::{AppFile, AppIdentity, Apps, Capability, Driver, Installed, InstalledFile, Level, Op};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{AppsStep, Payload};
@@ -114,21 +114,7 @@ impl StepKind for AppsStep {
                 continue;
             }
             bench.op.check()?;
-            let progress = &mut *bench.op.progress;
-            let total = observed.bytes;
-            let mut shifted = |at: Progress| progress(Progress { bytes: done + at.bytes, total });
-            let mut op = Op {
-                clock: bench.op.clock,
-                cancel: bench.op.cancel,
-                deadline: bench.op.deadline,
-                progress: &mut shifted,
-                said: bench.op.said,
-                asks: bench.op.asks,
-                retries: 0,
-            };
-            let written = apps.install(&parts(files), self.options, &mut op);
-            let retries = op.retries;
-            bench.op.retries += retries;
+            let written = bench.op.part(done, observed.bytes, |op| apps.install(&parts(files), self.options, op));
             let doing = format!("installing {} {}", identity.package, named(&identity));
             effect.sent += written.map_err(|error| error.while_doing(doing))?.sent;
             done += files.iter().map(|(_, file)| file.content.len()).sum::<u64>();

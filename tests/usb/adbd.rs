@@ -17,20 +17,7 @@ use crate::devices::{Need, wanted};
 use crate::support::adbd::Adbd;
 use crate::support::bench::in_the_bench;
 use crate::support::gadget::Port;
-
-/// Bytes without a pattern, the same for each seed.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
+use crate::support::noise;
 
 #[test]
 fn google_s_adb_pushes_to_and_pulls_from_real_daemons() {

@@ -12,21 +12,8 @@ use crate::devices::{Need, sha256, wanted};
 use crate::support::adbd::Adbd;
 use crate::support::bench::in_the_bench;
 use crate::support::gadget::Port;
+use crate::support::noise;
 use crate::support::phone::OurPhone;
-
-/// Bytes without a pattern, the same for each seed.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
 
 #[test]
 fn google_s_clients_find_our_phone_in_each_of_its_modes() {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use super::super::{Content, Op, Progress};
+use super::super::{Content, Op};
 use super::{Marks, Trees};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -112,20 +112,7 @@ pub trait Files {
         let mut done = 0;
         for file in files {
             op.check()?;
-            let progress = &mut *op.progress;
-            let mut shifted = |at: Progress| progress(Progress { bytes: done + at.bytes, total });
-            let mut one = Op {
-                clock: op.clock,
-                cancel: op.cancel,
-                deadline: op.deadline,
-                progress: &mut shifted,
-                said: op.said,
-                asks: op.asks,
-                retries: 0,
-            };
-            let written = self.write(file.path, file.content, &mut one);
-            let retries = one.retries;
-            op.retries += retries;
+            let written = op.part(done, total, |op| self.write(file.path, file.content, op));
             all.sent += written.map_err(|error| error.while_doing(format!("writing {}", file.path)))?.sent;
             done += file.content.len();
         }
@@ -193,6 +180,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::device::Cancel;
+    use crate::device::Progress;
 
     /// A unit that knows one file at a time.
     struct Plain(BTreeMap<String, Vec<u8>>);

@@ -10,7 +10,7 @@ use super::AdbDriver;
 use super::package::{self, Dumped};
 use super::shell::{QUICK, SLOW, quoted, unreadable};
 use crate::device::{
-    AppEntry, AppFile, AppIdentity, Apps, InstallOptions, Installed, InstalledFile, Op, Progress, UnitText, Written,
+    AppEntry, AppFile, AppIdentity, Apps, InstallOptions, Installed, InstalledFile, Op, UnitText, Written,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -240,18 +240,8 @@ impl AdbDriver {
         for (file, part) in files.iter().zip(&identity.parts) {
             let len = file.content.len();
             let service = format!("exec:pm install-write -S {len} {session} {part} -");
-            let progress = &mut *op.progress;
-            let mut shifted = |at: Progress| progress(Progress { bytes: sent + at.bytes, total });
-            let mut op = Op {
-                clock: op.clock,
-                cancel: op.cancel,
-                deadline: op.deadline,
-                progress: &mut shifted,
-                said: op.said,
-                asks: op.asks,
-                retries: 0,
-            };
-            let answer = self.wire.feed(service.as_bytes(), file.content, SLOW, &mut op)?;
+            let feed = |op: &mut Op<'_>| self.wire.feed(service.as_bytes(), file.content, SLOW, op);
+            let answer = op.part(sent, total, feed)?;
             package::answered(&String::from_utf8_lossy(&answer)).map_err(|why| {
                 Error::new(Kind::Refused, format!("the unit does not take {}: {why}", file.name))
                     .next("see whether its storage is full")
