@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::noise;
 use crate::devices::google::{Generation, fastboot};
-use crate::devices::sha256;
 use crate::devices::station::Station;
+use crate::devices::{Need, sha256, wanted};
 use crate::support::bench::in_the_bench;
 use crate::support::stand_in::SOON;
 use crate::support::wait_for;
@@ -43,7 +43,7 @@ impl Phone {
 
 #[test]
 fn googles_client_writes_raw_and_sparse_images_over_usb() {
-    if !in_the_bench!() {
+    if !wanted(Need::Android) || !in_the_bench!() {
         return;
     }
     for generation in Generation::BOTH {
