@@ -271,7 +271,8 @@ impl Connection {
             let room = match stream.credit {
                 _ if ignores => self.most as usize,
                 Credit::Packet(true) => self.most as usize,
-                Credit::Bytes(left) if left > 0 => (left as usize).min(self.most as usize),
+                // The last packet may be more than what is left, as AOSP's daemon has it.
+                Credit::Bytes(left) if left > 0 => self.most as usize,
                 _ => continue,
             };
             let remote = stream.remote;

@@ -1,6 +1,6 @@
 //! One stream, and what either side may send on it.
 
-use super::Failure;
+use super::{Failure, WINDOW};
 
 /// A stream of this connection. Numbers are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,8 +38,8 @@ enum Flow {
         theirs: i64,
         /// What we have taken and not acknowledged.
         taken: u64,
-        /// So much of it is acknowledged: a part of the window, so that the unit need not wait.
-        due: u64,
+        /// What the unit may send before any of it is acknowledged.
+        window: u32,
     },
 }
 
@@ -47,7 +47,7 @@ impl Stream {
     /// On its way; `window` is 0 where each side waits for its turn.
     pub(super) fn opening(window: u32) -> Self {
         let flow = if window > 0 {
-            Flow::Window { ours: 0, theirs: i64::from(window), taken: 0, due: u64::from(window / 8) }
+            Flow::Window { ours: 0, theirs: i64::from(window), taken: 0, window }
         } else {
             Flow::Turns { ours: false, theirs: false }
         };
@@ -95,7 +95,14 @@ impl Stream {
             Flow::Turns { theirs: true, .. } => return Err(Failure::BeyondWindow),
             Flow::Turns { theirs, .. } => *theirs = len > 0,
             Flow::Window { theirs, .. } if *theirs <= 0 => return Err(Failure::BeyondWindow),
-            Flow::Window { theirs, .. } => *theirs = theirs.saturating_sub_unsigned(len as u64),
+            Flow::Window { theirs, taken, window, .. } => {
+                *theirs = theirs.saturating_sub_unsigned(len as u64);
+                // It cut its packet to what it may send, where AOSP's daemon overdraws: a small window would cut all of them.
+                if *theirs == 0 {
+                    *taken += u64::from(WINDOW.saturating_sub(*window));
+                    *window = WINDOW.max(*window);
+                }
+            }
         }
         Ok(())
     }
@@ -108,9 +115,10 @@ impl Stream {
                 *theirs = false;
                 Some((remote, None))
             }
-            Flow::Window { theirs, taken, due, .. } => {
+            Flow::Window { theirs, taken, window, .. } => {
                 *taken += len as u64;
-                if *taken < *due || *taken == 0 {
+                // A part of the window, so that the unit need not wait.
+                if *taken < u64::from(*window / 8) || *taken == 0 {
                     return None;
                 }
                 let bytes = u32::try_from(*taken).unwrap_or(u32::MAX);

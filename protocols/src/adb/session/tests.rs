@@ -18,7 +18,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let connection = Connection::new(NOW, Policy { person: Duration::from_secs(60), ..Policy::default() });
+        Self::with(Policy { person: Duration::from_secs(60), ..Policy::default() })
+    }
+
+    fn with(policy: Policy) -> Self {
+        let connection = Connection::new(NOW, policy);
         let deframer = Deframer::new(MAX_PAYLOAD, Version::NO_CHECKSUM);
         let mut bench = Self { connection, deframer, sent: Vec::new(), events: Vec::new() };
         assert_eq!(bench.run(NOW), Step::WaitUntil(Moment::from_millis(3000)));
@@ -26,12 +30,15 @@ impl Bench {
     }
 
     fn connected(banner: &[u8]) -> Self {
-        let mut bench = Self::new();
-        bench.gives(&Packet::new(Command::CNXN, Version::NO_CHECKSUM.0, 64 << 10, banner));
-        assert_eq!(bench.run(NOW), Step::Wait);
-        assert!(matches!(bench.events.pop(), Some(Event::Connected(_))));
-        bench.sent.clear();
-        bench
+        Self::new().answered(banner)
+    }
+
+    fn answered(mut self, banner: &[u8]) -> Self {
+        self.gives(&Packet::new(Command::CNXN, Version::NO_CHECKSUM.0, 64 << 10, banner));
+        assert_eq!(self.run(NOW), Step::Wait);
+        assert!(matches!(self.events.pop(), Some(Event::Connected(_))));
+        self.sent.clear();
+        self
     }
 
     /// Until there is nothing to do but to wait.
@@ -150,6 +157,18 @@ fn without_a_window_each_side_waits_for_its_turn() {
     let two = [b"a", b"b"].map(|data| Packet::new(Command::WRTE, 77, stream.0, *data).to_bytes(Version::CHECKSUM));
     bench.connection.on_bytes(NOW, &two.concat());
     assert_eq!(bench.run(NOW), Step::Failed(Failure::BeyondWindow));
+}
+
+#[test]
+fn who_cuts_its_packets_to_a_small_window_gets_the_whole_one() {
+    for (first, allowed) in [(&b"ab"[..], 2_u32), (b"a", WINDOW)] {
+        let mut bench = Bench::with(Policy { window: 1, ..Policy::default() }).answered(BANNER);
+        let stream = bench.stream(&100_u32.to_le_bytes());
+        bench.sent.clear();
+        assert_eq!(bench.answers(Command::WRTE, 77, stream.0, first), Step::Wait);
+        let acknowledged: Vec<&[u8]> = bench.sent.iter().map(|packet| packet.payload.as_slice()).collect();
+        assert_eq!(acknowledged, [allowed.to_le_bytes()]);
+    }
 }
 
 #[test]
