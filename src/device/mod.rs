@@ -15,9 +15,9 @@ mod unit;
 pub use bay::{Bay, BayId, Continuity, Proof, Returned};
 pub use capability::{
     Activate, AppEntry, AppFile, AppIdentity, Apps, Bounds, Capability, Console, ConsoleReply, Diagnosis, Diagnostics,
-    Driver, Entry, EntryKind, FileStat, Files, Firmware, Held, ImageIdentity, InstallOptions, Installed, InstalledFile,
-    LeftOut, Listing, Marks, Measurement, Power, Put, Settings, SlotState, Take, Tells, Trees, Upload, Written,
-    relative,
+    Driver, Entry, EntryKind, FileStat, Files, Firmware, Held, ImageFile, ImageIdentity, InstallOptions, Installed,
+    InstalledFile, LeftOut, Listing, Marks, Measurement, Power, Put, Settings, SlotState, Take, Tells, Trees, Upload,
+    Written, relative,
 };
 pub use content::Content;
 pub use demands::{Demands, RollbackIndex};

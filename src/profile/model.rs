@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Activate, Content, Demands, InstallOptions, Level, Marks, Mode, Proof};
+use crate::device::{Activate, Content, Demands, ImageFile, InstallOptions, Level, Marks, Mode, Proof};
 use crate::digest::Digest;
 
 /// Which profile, exactly.
@@ -209,6 +209,12 @@ impl Payload {
     pub fn new(bytes: Vec<u8>, secret: bool) -> Payload {
         let sha256 = Digest::sha256(&bytes);
         Payload { content: Arc::new(bytes), sha256, secret }
+    }
+
+    /// The same, for a slot.
+    #[must_use]
+    pub fn image(&self) -> ImageFile<'_> {
+        ImageFile { content: self.content.as_ref(), sha256: &self.sha256 }
     }
 }
 

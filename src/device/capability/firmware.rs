@@ -31,6 +31,15 @@ impl SlotState {
     }
 }
 
+/// A file for a slot, hashed when it was opened.
+#[derive(Clone, Copy)]
+pub struct ImageFile<'a> {
+    /// Its bytes.
+    pub content: &'a dyn Content,
+    /// SHA-256 of them. What a long file that changed since would make of a slot is something else.
+    pub sha256: &'a Digest,
+}
+
 /// How a unit of this family will name an image, read from the file itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageIdentity {
@@ -112,19 +121,26 @@ pub trait Firmware {
         Tells::Images
     }
 
-    /// Reads how the unit will name this file in `slot`; where it tells nothing, by SHA-256 over the image's bytes.
     /// Refuses a file that is no image for this family, this unit or this slot.
     ///
     /// # Errors
     /// `invalid`: not an image, cut short, for another unit, or its hash does not match its content.
-    fn identify(&self, slot: &str, content: &dyn Content) -> Result<ImageIdentity>;
+    fn fits(&self, slot: &str, content: &dyn Content) -> Result<()>;
 
-    /// Refuses what [`Firmware::identify`] refuses, where that costs less than to name the file.
+    /// Reads how a unit that lists its images will name this file in `slot`.
     ///
     /// # Errors
-    /// As [`Firmware::identify`].
-    fn fits(&self, slot: &str, content: &dyn Content) -> Result<()> {
-        self.identify(slot, content).map(drop)
+    /// As [`Firmware::fits`]; `unsupported` where it lists none ([`Tells::Nothing`]).
+    fn identify(&self, _slot: &str, _content: &dyn Content) -> Result<ImageIdentity> {
+        Err(Error::new(Kind::Unsupported, "the unit does not list its images"))
+    }
+
+    /// SHA-256 over the bytes that this file writes to `slot`: often those of the file.
+    ///
+    /// # Errors
+    /// As [`Firmware::fits`].
+    fn expected(&self, _slot: &str, file: ImageFile<'_>) -> Result<Digest> {
+        Ok(file.sha256.clone())
     }
 
     /// The slots as the unit reports them now.
@@ -201,8 +217,8 @@ pub trait Firmware {
     /// only look there is where the unit tells nothing of its slots ([`Tells::Nothing`]).
     ///
     /// # Errors
-    /// Link errors; `refused`; `invalid` as [`Firmware::identify`].
-    fn held(&mut self, _slot: &str, _content: &dyn Content, _level: Level, _op: &mut Op<'_>) -> Result<Option<Held>> {
+    /// Link errors; `refused`; `invalid` as [`Firmware::fits`].
+    fn held(&mut self, _slot: &str, _file: ImageFile<'_>, _level: Level, _op: &mut Op<'_>) -> Result<Option<Held>> {
         Ok(None)
     }
 

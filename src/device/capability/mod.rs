@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use apps::{AppEntry, AppFile, AppIdentity, Apps, InstallOptions, Installed, InstalledFile};
 pub use diagnostics::{Diagnosis, Diagnostics, Measurement};
 pub use files::{FileStat, Files, Put, Take, Written};
-pub use firmware::{Activate, Firmware, Held, ImageIdentity, SlotState, Tells, Upload};
+pub use firmware::{Activate, Firmware, Held, ImageFile, ImageIdentity, SlotState, Tells, Upload};
 pub use tree::{Bounds, Entry, EntryKind, LeftOut, Listing, Marks, Trees, relative};
 
 use super::{Content, Demands, Departure, Mode, Op, Unit, UnitText};

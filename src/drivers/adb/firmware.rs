@@ -3,20 +3,20 @@
 //! Only root reads partitions: of a unit whose shell is none, nothing is offered. Holes of a sparse image are what it leaves
 //! alone, and are not looked at.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use protocols::android::avb::{Vbmeta, chain_digest};
 use protocols::android::source::FileError;
-use protocols::android::sparse::{Holes, Image, is_sparse};
 use sha2::{Digest as _, Sha256};
 
-use super::super::partition::candidates;
+use super::super::partition::{Artifact, candidates, unreadable};
 use super::AdbDriver;
-use super::shell::{SLOW, unreadable};
+use super::shell::SLOW;
 use super::sideload::PACKAGE;
 use super::survey::{LOGICAL, PARTITIONS, Survey};
 use crate::device::{
-    Activate, Content, Departure, Firmware, Held, ImageIdentity, Level, Mode, Op, SlotState, Tells, Upload, Written,
+    Activate, Content, Departure, Firmware, Held, ImageFile, Level, Mode, Op, SlotState, Tells, Upload, Written,
 };
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -37,64 +37,24 @@ pub(super) fn shows(survey: &Survey) -> bool {
     survey.root && survey.tells_exit_codes && !survey.partitions.is_empty() && programs
 }
 
-/// What an artifact makes of a partition.
-enum Artifact {
-    Plain,
-    Sparse(Image),
-}
-
-impl Artifact {
-    fn read(content: &dyn Content) -> Result<Artifact> {
-        let mut magic = [0; 4];
-        if content.len() < 4 {
-            return Ok(Artifact::Plain);
-        }
-        content.read_exact_at(0, &mut magic).map_err(unreadable)?;
-        if !is_sparse(&magic) {
-            return Ok(Artifact::Plain);
-        }
-        Image::read_sparse(content).map(Artifact::Sparse).map_err(|error| match error {
-            FileError::Read(cause) => unreadable(cause),
-            FileError::Format(cause) => {
-                Error::new(Kind::Invalid, "the file is a sparse image, and a broken one").because(cause)
-            }
-        })
+/// The command that prints what `artifact` writes as `path` holds it.
+fn command(artifact: &Artifact, content: &dyn Content, path: &str) -> Result<String> {
+    let image = match artifact {
+        Artifact::Sparse(image) if image.has_holes() => image,
+        _ => return Ok(format!("head -c {} {path}", artifact.covers(content))),
+    };
+    let runs = artifact.runs(content);
+    if runs.len() > MOST_RUNS {
+        let sentence = format!("the sparse image has {} pieces, too many to be looked at on the unit", runs.len());
+        return Err(Error::new(Kind::Unsupported, sentence).next("use the image as it is before it is made sparse"));
     }
-
-    /// SHA-256 over what it writes.
-    fn digest(&self, content: &dyn Content, holes: Holes) -> Result<Digest> {
-        let bytes = match self {
-            Artifact::Plain => repeated(content.len(), |at, part| content.read_exact_at(at, part).map_err(unreadable))?,
-            Artifact::Sparse(image) => image.sha256(content, image.len(), holes).map_err(unreadable)?.to_vec(),
-        };
-        Ok(Digest::from_bytes(Algorithm::Sha256, bytes))
-    }
-
-    /// The command that prints its bytes as `path` holds them.
-    fn command(&self, content: &dyn Content, path: &str) -> Result<String> {
-        let image = match self {
-            Artifact::Plain => return Ok(format!("head -c {} {path}", content.len())),
-            Artifact::Sparse(image) if !image.has_holes() => return Ok(format!("head -c {} {path}", image.len())),
-            Artifact::Sparse(image) => image,
-        };
-        let mut runs: Vec<(u32, u32)> = Vec::new();
-        for extent in image.extents() {
-            match runs.last_mut() {
-                Some((_, end)) if *end == extent.block => *end = extent.end(),
-                _ => runs.push((extent.block, extent.end())),
-            }
-        }
-        if runs.len() > MOST_RUNS {
-            let sentence = format!("the sparse image has {} pieces, too many to be looked at on the unit", runs.len());
-            return Err(Error::new(Kind::Unsupported, sentence).next("use the image as it is before it is made sparse"));
-        }
-        let block = image.block_size().of(1);
-        let run = |(from, end): &(u32, u32)| {
-            format!("dd if={path} bs={block} skip={from} count={} 2>/dev/null", end.saturating_sub(*from))
-        };
-        let runs: Vec<String> = runs.iter().map(run).collect();
-        Ok(format!("sh -c '{}'", runs.join("; ")))
-    }
+    let block = image.block_size().of(1);
+    let run = |run: &Range<u64>| {
+        let (skip, count) = (run.start / block, run.end.saturating_sub(run.start) / block);
+        format!("dd if={path} bs={block} skip={skip} count={count} 2>/dev/null")
+    };
+    let runs: Vec<String> = runs.iter().map(run).collect();
+    Ok(format!("sh -c '{}'", runs.join("; ")))
 }
 
 /// SHA-256 over `len` bytes that `fill` gives piece by piece.
@@ -117,9 +77,12 @@ impl Firmware for AdbDriver {
         Tells::Nothing
     }
 
-    fn identify(&self, _: &str, content: &dyn Content) -> Result<ImageIdentity> {
-        let hash = Artifact::read(content)?.digest(content, Holes::Zeros)?.to_string();
-        Ok(ImageIdentity { version: "unversioned".to_owned(), hash })
+    fn expected(&self, _: &str, file: ImageFile<'_>) -> Result<Digest> {
+        Artifact::read(file.content)?.expected(file)
+    }
+
+    fn fits(&self, _: &str, content: &dyn Content) -> Result<()> {
+        Artifact::read(content).map(drop)
     }
 
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
@@ -154,20 +117,20 @@ impl Firmware for AdbDriver {
         Ok(Upload { written: Written { sent, resumed_at: 0 }, left: Some(left), ..Upload::default() })
     }
 
-    fn held(&mut self, slot: &str, content: &dyn Content, level: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+    fn held(&mut self, slot: &str, file: ImageFile<'_>, level: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
         if self.takes_packages() {
             return Ok(None);
         }
         // Stronger than a digest, and for nothing.
         if level != Level::Readback
-            && let Some(held) = self.started(slot, content)?.filter(Held::holds)
+            && let Some(held) = self.started(slot, file.content)?.filter(Held::holds)
         {
             return Ok(Some(held));
         }
         let path = self.partition(slot)?;
-        let artifact = Artifact::read(content)?;
-        let command = format!("{} | sha256sum", artifact.command(content, &path)?);
-        let expected = artifact.digest(content, Holes::Left)?;
+        let artifact = Artifact::read(file.content)?;
+        let command = format!("{} | sha256sum", command(&artifact, file.content, &path)?);
+        let expected = artifact.expected(file)?;
         let observed = self.sum(&command, slot, op)?;
         Ok(Some(Held { expected, observed, level: Level::Digest }))
     }

@@ -12,7 +12,7 @@ use super::DfuDriver;
 use super::exchange::Part;
 use super::image;
 use super::slots::{self, Place};
-use crate::device::{Activate, Content, Firmware, Held, ImageIdentity, Level, Op, SlotState, Tells, Upload, Written};
+use crate::device::{Activate, Content, Firmware, Held, ImageFile, Level, Op, SlotState, Tells, Upload, Written};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 
@@ -25,8 +25,12 @@ impl Firmware for DfuDriver {
         Tells::Nothing
     }
 
-    fn identify(&self, slot: &str, content: &dyn Content) -> Result<ImageIdentity> {
-        Ok(image::identity(&self.image(slot, content)?.1))
+    fn expected(&self, slot: &str, file: ImageFile<'_>) -> Result<Digest> {
+        Ok(image::digest(&self.image(slot, file.content)?.1))
+    }
+
+    fn fits(&self, slot: &str, content: &dyn Content) -> Result<()> {
+        self.image(slot, content).map(drop)
     }
 
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
@@ -76,11 +80,11 @@ impl Firmware for DfuDriver {
         Ok(Upload { written, matched: None, left })
     }
 
-    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+    fn held(&mut self, slot: &str, file: ImageFile<'_>, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
         if !self.survey.attributes().can_upload() {
             return Ok(None);
         }
-        let (place, image) = self.image(slot, content)?;
+        let (place, image) = self.image(slot, file.content)?;
         let (alternate, layout) = (place.slot.alternate, place.slot.layout.clone());
         let expected = image::digest(&image);
         self.wire.ready(alternate, op)?;

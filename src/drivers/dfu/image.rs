@@ -6,7 +6,7 @@ use protocols::usb::UsbId;
 
 use super::SIGNATURES;
 use super::slots::Place;
-use crate::device::{Content, ImageIdentity, Mode};
+use crate::device::{Content, Mode};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 
@@ -109,15 +109,6 @@ pub(super) fn pieces(image: &Image) -> Vec<Piece<'_>> {
         .iter()
         .filter_map(|segment| Some(Piece { address: piece(segment)?, bytes: &segment.bytes }))
         .collect()
-}
-
-/// How an image is named: SHA-256 over its bytes, piece after piece.
-pub(super) fn identity(image: &Image) -> ImageIdentity {
-    let release = image.for_device.and_then(|device| device.release);
-    ImageIdentity {
-        version: release.map_or_else(|| "unversioned".to_owned(), |release| release.to_string()),
-        hash: digest(image).to_string(),
-    }
 }
 
 /// SHA-256 over an image's bytes, piece after piece.

@@ -6,12 +6,12 @@ use protocols::fastboot::message::Command;
 use protocols::fastboot::session::Exchange;
 use sha2::{Digest as _, Sha256};
 
+use super::super::partition::Artifact;
 use super::exchange::Payload;
-use super::image::Artifact;
 use super::partitions::Partitions;
-use super::{FastbootDriver, open, refusal, send, suits};
+use super::{FastbootDriver, open, refusal, rollback, send, suits};
 use crate::device::{
-    Activate, Content, Firmware, Held, ImageIdentity, Level, Mode, Op, Progress, SlotState, Tells, Upload, Written,
+    Activate, Content, Firmware, Held, ImageFile, Level, Mode, Op, Progress, SlotState, Tells, Upload, Written,
 };
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -24,8 +24,8 @@ impl Firmware for FastbootDriver {
         Tells::Nothing
     }
 
-    fn identify(&self, slot: &str, content: &dyn Content) -> Result<ImageIdentity> {
-        self.artifact(slot, content)?.identity(content)
+    fn expected(&self, slot: &str, file: ImageFile<'_>) -> Result<Digest> {
+        self.artifact(slot, file.content)?.expected(file)
     }
 
     fn fits(&self, slot: &str, content: &dyn Content) -> Result<()> {
@@ -100,19 +100,19 @@ impl Firmware for FastbootDriver {
         Ok(Upload { written: Written { sent, resumed_at: 0 }, matched: None, left: None })
     }
 
-    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
+    fn held(&mut self, slot: &str, file: ImageFile<'_>, _: Level, op: &mut Op<'_>) -> Result<Option<Held>> {
         let (Some(most), true) = (self.survey.fetch, self.survey.reads_all) else { return Ok(None) };
-        let artifact = self.artifact(slot, content)?;
+        let artifact = self.artifact(slot, file.content)?;
         let partition = self.survey.partitions.resolve(slot)?;
         let room = self.survey.partitions.room(slot).unwrap_or(u64::MAX);
         let mut hash = Hashing(Sha256::new());
-        for (from, end) in artifact.runs(content) {
+        for run in artifact.runs(file.content) {
             // What lies beyond a partition is not held.
-            let end = end.min(room);
-            self.fetch(&partition, from..end.max(from), most, &mut hash, op)?;
+            let end = run.end.min(room);
+            self.fetch(&partition, run.start..end.max(run.start), most, &mut hash, op)?;
         }
         let observed = Digest::from_bytes(Algorithm::Sha256, hash.0.finalize().to_vec());
-        Ok(Some(Held { expected: artifact.digest(content)?, observed, level: Level::Readback }))
+        Ok(Some(Held { expected: artifact.expected(file)?, observed, level: Level::Readback }))
     }
 
     fn read(&mut self, slot: &str, into: &mut dyn Write, op: &mut Op<'_>) -> Result<Option<u64>> {
@@ -186,7 +186,7 @@ impl FastbootDriver {
             let sentence = format!("the image covers {covers} bytes and partition {partition} holds {room}");
             return Err(Error::new(Kind::Invalid, sentence).next("use an image that fits the partition"));
         }
-        artifact.check_rollback(Some(&partition), content, &self.survey.variables)?;
+        rollback::check(&artifact, Some(&partition), content, &self.survey.variables)?;
         Ok(artifact)
     }
 }

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::partition::Artifact;
 use super::{Opening, Over, Protocol, unspoken};
 use crate::device::{
     Capability, Console, Content, Demands, Diagnostics, Driver, Firmware, Level, Mode, ModeSpec, Offer, Op, Pattern,
@@ -21,12 +22,12 @@ mod console;
 mod diagnostics;
 mod exchange;
 mod firmware;
-mod image;
 mod open;
 mod options;
 mod partitions;
 mod power;
 mod refusal;
+mod rollback;
 mod send;
 mod suits;
 #[cfg(test)]
@@ -132,7 +133,7 @@ impl Driver for FastbootDriver {
 
     fn foresee(&self, image: &dyn Content) -> Result<()> {
         suits::unlocked(&self.survey)?;
-        image::Artifact::read(image)?.check_rollback(None, image, &self.survey.variables)
+        rollback::check(&Artifact::read(image)?, None, image, &self.survey.variables)
     }
 
     fn suits(&self, demands: &Demands) -> Result<()> {

@@ -9,8 +9,8 @@ use protocols::fastboot::message::Command;
 use protocols::fastboot::session::Exchange;
 use sha2::{Digest as _, Sha256};
 
+use super::super::partition::{Artifact, unreadable};
 use super::exchange::{Payload, Wire};
-use super::image::{Artifact, unreadable};
 use super::refusal;
 use crate::device::{Content, Op, Progress};
 use crate::error::{Error, Kind, Result};

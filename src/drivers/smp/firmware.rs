@@ -29,6 +29,10 @@ impl Firmware for SmpDriver {
         Ok(ImageIdentity { version: image.version().as_unit_writes(), hash: hex::encode(&image.hash.bytes) })
     }
 
+    fn fits(&self, slot: &str, content: &dyn Content) -> Result<()> {
+        self.identify(slot, content).map(drop)
+    }
+
     fn slots(&mut self, op: &mut Op<'_>) -> Result<Vec<SlotState>> {
         let state = self.wire.require(&StateRead {}, FLASH, op)?;
         let slots = slots::states(&state.images);

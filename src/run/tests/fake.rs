@@ -217,6 +217,9 @@ impl Firmware for Fake {
     fn identify(&self, _slot: &str, content: &dyn Content) -> Result<ImageIdentity> {
         Ok(identity(&content.to_vec().expect("memory")))
     }
+    fn fits(&self, _: &str, _: &dyn Content) -> Result<()> {
+        Ok(())
+    }
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
         let state = self.ask()?;
         let slot = |name: &str, image: &[u8], flags: Vec<&'static str>| {

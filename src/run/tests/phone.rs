@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::device::{
-    BayId, Capability, Content, Departure, Firmware, Held, ImageIdentity, Known, Offer, Op, Power, Returned, SlotState,
+    BayId, Capability, Content, Departure, Firmware, Held, ImageFile, Known, Offer, Op, Power, Returned, SlotState,
     Tells, Unit, Upload, Written,
 };
 use crate::digest::Digest;
@@ -131,9 +131,8 @@ impl Firmware for Speaks {
     fn tells(&self) -> Tells {
         Tells::Nothing
     }
-    fn identify(&self, _: &str, content: &dyn Content) -> Result<ImageIdentity> {
-        let hash = Digest::sha256(&content.to_vec().unwrap()).to_string();
-        Ok(ImageIdentity { version: "unversioned".to_owned(), hash })
+    fn fits(&self, _: &str, _: &dyn Content) -> Result<()> {
+        Ok(())
     }
     fn slots(&mut self, _: &mut Op<'_>) -> Result<Vec<SlotState>> {
         Ok(Vec::new())
@@ -166,12 +165,12 @@ impl Firmware for Speaks {
         let written = Written { sent: content.len(), resumed_at: 0 };
         Ok(Upload { written, ..Upload::default() })
     }
-    fn held(&mut self, slot: &str, content: &dyn Content, _: Level, _: &mut Op<'_>) -> Result<Option<Held>> {
+    fn held(&mut self, slot: &str, file: ImageFile<'_>, _: Level, _: &mut Op<'_>) -> Result<Option<Held>> {
         if self.unit.mode == Mode::Bootloader {
             return Ok(None);
         }
         let observed = Digest::sha256(&self.ask()?.partitions[slot]);
-        Ok(Some(Held { expected: Digest::sha256(&content.to_vec().unwrap()), observed, level: Level::Digest }))
+        Ok(Some(Held { expected: Digest::sha256(&file.content.to_vec().unwrap()), observed, level: Level::Digest }))
     }
     fn blank(&mut self, slot: &str, _: &mut Op<'_>) -> Result<Option<Held>> {
         if self.unit.mode == Mode::Bootloader {

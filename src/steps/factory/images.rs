@@ -45,7 +45,7 @@ impl StepKind for ImagesStep {
         for image in &self.images {
             // The table may bring what is not there yet.
             if firmware.takes(&image.slot) {
-                firmware.identify(&image.slot, image.image.content.as_ref())?;
+                firmware.fits(&image.slot, image.image.content.as_ref())?;
             } else if self.table.is_none() {
                 let sentence = format!("in mode {mode} the unit has no partition for the archive's {}", image.slot);
                 return Err(Error::new(Kind::Unsupported, sentence)
@@ -67,7 +67,7 @@ impl StepKind for ImagesStep {
                 observed.bytes += image.image.content.len();
                 continue;
             }
-            let held = firmware.held(&image.slot, image.image.content.as_ref(), level, bench.op)?;
+            let held = firmware.held(&image.slot, image.image.image(), level, bench.op)?;
             let held = held.ok_or_else(|| unshown(mode))?;
             if !held.holds() {
                 differ.push(format!("{} holds something else", image.slot));
@@ -121,13 +121,13 @@ impl StepKind for ImagesStep {
 
 /// What is not looked at has to be written.
 fn unseen(image: &SlotImage, firmware: &dyn Firmware) -> Item {
-    let content = image.image.content.as_ref();
+    let file = image.image.image();
     // A partition that the table is to bring says nothing yet.
-    let hash = firmware.identify(&image.slot, content).map_or_else(|_| image.image.sha256.to_string(), |it| it.hash);
+    let expected = firmware.expected(&image.slot, file).unwrap_or_else(|_| file.sha256.clone());
     Item {
         path: image.slot.clone(),
         algorithm: Some(Algorithm::Sha256),
-        expected: Some(hash),
+        expected: Some(expected.to_string()),
         observed: None,
         level: Some(Level::Link),
         outcome: StepOutcome::Failed,

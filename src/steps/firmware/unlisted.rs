@@ -25,11 +25,11 @@ impl FirmwareStep {
             return if level == Level::Link { Ok(self.unseen(path, expected, "")) } else { Err(unreadable(mode)) };
         };
         let slot = self.target(firmware)?;
-        let image = firmware.identify(&slot, self.image.content.as_ref())?;
         if level == Level::Link {
-            return Ok(self.unseen(slot, image.hash, "what it holds is not looked at (`verify: link`)"));
+            let expected = firmware.expected(&slot, self.image.image())?.to_string();
+            return Ok(self.unseen(slot, expected, "what it holds is not looked at (`verify: link`)"));
         }
-        let Some(held) = firmware.held(&slot, self.image.content.as_ref(), level, bench.op)? else {
+        let Some(held) = firmware.held(&slot, self.image.image(), level, bench.op)? else {
             return Err(unreadable(mode));
         };
         let holds = held.holds();

@@ -1,10 +1,14 @@
 //! Partitions of a phone that follows a script.
 
 use super::*;
-use crate::device::{Content, Level};
+use crate::device::{ImageFile, Level};
 use crate::digest::Digest;
 
 const BLOCK: usize = 4096;
+
+fn file<'a>(content: &'a Vec<u8>, sha256: &'a Digest) -> ImageFile<'a> {
+    ImageFile { content, sha256 }
+}
 
 /// A phone whose shell is root, and what it answers to a command that begins so.
 fn phone(uid: u32, command: &'static str, printed: &str, complaint: &'static str) -> Daemon {
@@ -61,7 +65,7 @@ fn what_a_partition_holds_is_what_the_unit_computes() {
             let (held, _) = with(phone(0, command, &format!("{there}  -\n"), ""), &[], |driver, op| {
                 assert!(!driver.unit().writes(Capability::Firmware));
                 let firmware = driver.firmware().expect("partitions");
-                firmware.held("boot", &image as &dyn Content, Level::Digest, op)
+                firmware.held("boot", file(&image, &Digest::sha256(&image)), Level::Digest, op)
             });
             let held = held.unwrap().unwrap().unwrap();
             assert_eq!((held.holds(), held.level), (!flipped, Level::Digest));
@@ -75,7 +79,7 @@ fn what_cannot_be_read_is_not_taken_for_empty() {
     let nothing = format!("{}  -\n", Digest::sha256(b""));
     let daemon = phone(0, "shell,v2,raw:head -c ", &nothing, "head: /dev/block/by-name/boot_a: Permission denied");
     let (held, _) = with(daemon, &[], |driver, op| {
-        driver.firmware().unwrap().held("boot", &b"x".to_vec() as &dyn Content, Level::Digest, op)
+        driver.firmware().unwrap().held("boot", file(&b"x".to_vec(), &Digest::sha256(b"x")), Level::Digest, op)
     });
     let error = held.unwrap().unwrap_err();
     assert!(error.kind() == Kind::Refused && error.to_string().contains("Permission denied"), "{error}");
@@ -97,7 +101,7 @@ fn without_root_and_beyond_its_names_nothing_is_looked_at() {
     let shell = phone(2000, "shell,v2,raw:none", "", "");
     assert!(with(shell, &[], |driver, _| driver.firmware().is_none()).0.unwrap());
     let (held, _) = with(phone(0, "shell,v2,raw:none", "", ""), &[], |driver, op| {
-        driver.firmware().unwrap().held("boot; reboot", &b"x".to_vec() as &dyn Content, Level::Digest, op)
+        driver.firmware().unwrap().held("boot; reboot", file(&b"x".to_vec(), &Digest::sha256(b"x")), Level::Digest, op)
     });
     assert_eq!(held.unwrap().unwrap_err().kind(), Kind::Unsupported);
 }
@@ -116,7 +120,7 @@ fn what_verified_boot_has_started_needs_no_look_at_the_partition() {
             .on("shell,v2,raw:head", move |_| Reply::shell(&there, "", 0))
             .on("shell,v2,raw:for p in", move |_| Reply::shell(&survey, "", 0));
         let (held, _) = with(daemon, &[], |driver, op| {
-            driver.firmware().unwrap().held("vbmeta", &vbmeta as &dyn Content, Level::Digest, op)
+            driver.firmware().unwrap().held("vbmeta", file(&vbmeta, &Digest::sha256(&vbmeta)), Level::Digest, op)
         });
         held.unwrap().unwrap().unwrap()
     };

@@ -9,10 +9,11 @@ use protocols::android::sparse::Image;
 use protocols::fastboot::message::Variables;
 use protocols::time::Moment;
 
+use super::super::super::partition::Artifact;
 use super::super::exchange::Wire;
-use super::super::image::Artifact;
 use super::super::open;
 use super::super::options::FastbootOptions;
+use super::super::rollback;
 use super::bench::{Bench, Framing, Phone, pattern};
 use crate::clock::Clock;
 use crate::device::{Content, Driver};
@@ -92,7 +93,7 @@ fn the_next_piece_is_read_before_the_unit_has_written_the_last() {
     });
     let read = Arc::new(Read::default());
     let image = Watched { bytes: pattern(LEN as usize), read: Arc::clone(&read) };
-    Artifact::read(&image).unwrap().check_rollback(None, &image, &Variables::default()).unwrap();
+    rollback::check(&Artifact::read(&image).unwrap(), None, &image, &Variables::default()).unwrap();
     Image::read_plain(&image as &dyn Content).unwrap();
     let before = std::mem::take(&mut *read.bytes());
     assert!(before >= LEN);

@@ -6,8 +6,9 @@ use firmware_stubs::fastboot::{Fetch, Mode as StubMode, Outcome, PartitionSpec};
 use protocols::android::sparse::{BlockSize, ChunkHeader, ChunkKind, FileHeader};
 
 use super::bench::{Bench, FRAMINGS, Framing, pattern};
-use crate::device::{Access, Activate, Capability, Level, Mode, Tells};
-use crate::error::Kind;
+use crate::device::{Access, Activate, Capability, ImageFile, Level, Mode, Tells};
+use crate::digest::Digest;
+use crate::error::{Error, Kind};
 
 fn sparse(chunks: &[(ChunkKind, u32, &[u8])]) -> Vec<u8> {
     let blocks = chunks.iter().map(|(_, blocks, _)| blocks).sum();
@@ -120,17 +121,23 @@ fn what_does_not_fit_is_seen_before_anything_is_sent() {
     let mut driver = bench.good();
     let before = bench.phone.lock().unwrap().packets;
     let firmware = driver.firmware().unwrap();
-    let identify = |slot: &str, image: Vec<u8>| firmware.identify(slot, &image).map_err(|error| error.kind());
-    assert_eq!(identify("nope", vec![1]), Err(Kind::Unsupported));
-    assert_eq!(identify("system", vec![1]), Err(Kind::Unsupported));
-    assert_eq!(identify("tiny", vec![1; 8193]), Err(Kind::Invalid));
-    assert_eq!(identify("tiny", Vec::new()), Err(Kind::Invalid));
-    assert_eq!(identify("tiny", sparse(&[(ChunkKind::DontCare, 3, &[])])), Err(Kind::Invalid));
+    let expected = |slot: &str, image: Vec<u8>| {
+        let sha256 = Digest::sha256(&image);
+        let expected = firmware.expected(slot, ImageFile { content: &image, sha256: &sha256 });
+        let fits = firmware.fits(slot, &image);
+        assert_eq!(expected.as_ref().err().map(Error::kind), fits.err().map(|error| error.kind()));
+        expected.map_err(|error| error.kind())
+    };
+    assert_eq!(expected("nope", vec![1]), Err(Kind::Unsupported));
+    assert_eq!(expected("system", vec![1]), Err(Kind::Unsupported));
+    assert_eq!(expected("tiny", vec![1; 8193]), Err(Kind::Invalid));
+    assert_eq!(expected("tiny", Vec::new()), Err(Kind::Invalid));
+    assert_eq!(expected("tiny", sparse(&[(ChunkKind::DontCare, 3, &[])])), Err(Kind::Invalid));
     let mut broken = sparse(&[(ChunkKind::Raw, 1, &[7; 4096])]);
     broken.truncate(900);
-    assert_eq!(identify("tiny", broken), Err(Kind::Invalid));
+    assert_eq!(expected("tiny", broken), Err(Kind::Invalid));
     let (plain, wrapped) = (vec![7; 4096], sparse(&[(ChunkKind::Raw, 1, &[7; 4096])]));
-    assert_eq!(identify("tiny", plain), identify("tiny", wrapped), "named by what the partition will hold");
+    assert_eq!(expected("tiny", plain), expected("tiny", wrapped), "named by what is written");
     assert_eq!(bench.phone.lock().unwrap().packets, before);
 }
 
@@ -141,7 +148,7 @@ fn metadata_that_are_older_than_the_unit_starts_are_refused() {
     for (demanded, kind) in [(index, None), (index + 1, Some(Kind::Invalid))] {
         let mut bench = Bench::bootloader(|options| options.rollback_index = demanded);
         let mut driver = bench.good();
-        let found = driver.firmware().unwrap().identify("vbmeta", &metadata).err().map(|error| error.kind());
+        let found = driver.firmware().unwrap().fits("vbmeta", &metadata).err().map(|error| error.kind());
         assert_eq!(found, kind, "{demanded}");
         assert_eq!(driver.foresee(&metadata).err().map(|error| error.kind()), kind);
     }
@@ -227,9 +234,11 @@ fn what_lets_itself_be_read_is_compared_and_holes_are_not_looked_at() {
     bench.flash("userdata", &vec![0xee; 400 * 4096]).unwrap();
     bench.flash("userdata", &image).unwrap();
     let mut driver = bench.good();
+    let sha256 = Digest::sha256(&image);
     let mut held = |bench: &mut Bench| {
+        let file = ImageFile { content: &image, sha256: &sha256 };
         let firmware = driver.firmware().unwrap();
-        bench.with(|op| firmware.held("userdata", &image, Level::Readback, op)).unwrap().unwrap()
+        bench.with(|op| firmware.held("userdata", file, Level::Readback, op)).unwrap().unwrap()
     };
     assert!(held(&mut bench).holds() && held(&mut bench).level == Level::Readback);
     let path = bench.phone.lock().unwrap().engine.store().partition("userdata").unwrap().path().to_owned();

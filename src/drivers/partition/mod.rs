@@ -1,7 +1,13 @@
-//! Names of partitions that there are once a slot, as profiles spell them.
+//! What phones' two families share: partitions by name, and what a file makes of one.
+//!
+//! Names that there are once a slot, as profiles spell them:
 //!
 //! `boot` is the one of the slot that runs, `a/boot` the one of slot a, `other/system` the one of the slot that does not
 //! run; `boot_a` is a name like any other.
+
+mod image;
+
+pub(super) use image::{Artifact, unreadable};
 
 /// What `slot` may be called on a unit that runs from the slot `current`, the likeliest first.
 pub(super) fn candidates(slot: &str, current: Option<&str>) -> Vec<String> {
