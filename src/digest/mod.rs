@@ -64,8 +64,9 @@ impl Digest {
     /// CRC-32 (ISO-HDLC) of `data`.
     #[must_use]
     pub fn crc32(data: &[u8]) -> Digest {
-        const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-        Digest::from_bytes(Algorithm::Crc32, CRC.checksum(data).to_be_bytes())
+        let mut crc = Crc32::new();
+        crc.update(data);
+        crc.finish()
     }
 
     /// How it was computed.
@@ -84,6 +85,36 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(&self.bytes))
+    }
+}
+
+static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// CRC-32 (ISO-HDLC) over bytes that come one after the other.
+pub struct Crc32(crc::Digest<'static, u32>);
+
+impl Crc32 {
+    /// Over nothing yet.
+    #[must_use]
+    pub fn new() -> Crc32 {
+        Crc32(CRC.digest())
+    }
+
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that came.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest::from_bytes(Algorithm::Crc32, self.0.finalize().to_be_bytes())
+    }
+}
+
+impl Default for Crc32 {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The station's vault and secret, as a step sees them.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use crate::clock::Clock;
 use crate::device::{Unit, UnitText};
@@ -10,8 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::home::Home;
 use crate::ledger::Ledger;
 use crate::steps::evidence::Omitted;
-use crate::steps::{Keep, Kept};
-use crate::vault::{Firmware, Item, ItemKind, Manifest, Omission, Vault};
+use crate::steps::{self, Keep, Kept};
+use crate::vault::{Firmware, Incoming, Item, ItemKind, Manifest, Omission, Vault};
 
 pub(super) struct Station<'a> {
     pub(super) home: &'a Home,
@@ -20,6 +19,12 @@ pub(super) struct Station<'a> {
     pub(super) clock: &'a dyn Clock,
     /// The serial number by which the run knows the unit; not all come from the driver.
     pub(super) serial: Option<UnitText>,
+}
+
+impl steps::Incoming for Incoming {
+    fn finish(self: Box<Self>) -> Result<String> {
+        Ok(Incoming::finish(*self)?.sha256.to_string())
+    }
 }
 
 impl Keep for Station<'_> {
@@ -34,8 +39,12 @@ impl Keep for Station<'_> {
         }
     }
 
-    fn put(&self, content: &mut dyn Read) -> Result<String> {
-        Ok(self.vault.put(content)?.sha256.to_string())
+    fn put(&self, bytes: &[u8]) -> Result<String> {
+        Ok(self.vault.put(&mut &*bytes)?.sha256.to_string())
+    }
+
+    fn incoming(&self) -> Result<Box<dyn steps::Incoming>> {
+        Ok(Box::new(self.vault.incoming()?))
     }
 
     fn backup(&self, unit: &Unit, label: Option<&str>, items: &[Kept], omitted: &[Omitted]) -> Result<String> {

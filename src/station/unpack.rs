@@ -84,7 +84,8 @@ fn folder(into: &Path, below: &str) -> Result<()> {
 }
 
 fn file(vault: &Vault, item: &Item, path: &Path) -> Result<u64> {
-    let mut object = vault.get_checked(&item.sha256)?;
+    // Nothing takes the place of what was there before its last byte was found right.
+    let mut object = vault.get(&item.sha256)?;
     let mut write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
@@ -116,8 +117,10 @@ fn permit(path: &Path, mode: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
+/// What the vault itself says of its damage stays as it is.
 fn unwritten(path: &Path, cause: io::Error) -> Error {
-    Error::new(Kind::Storage, format!("{} cannot be written", path.display())).because(cause)
+    let unwritten = |cause| Error::new(Kind::Storage, format!("{} cannot be written", path.display())).because(cause);
+    cause.downcast::<Error>().unwrap_or_else(unwritten)
 }
 
 #[cfg(all(test, unix))]
@@ -165,6 +168,23 @@ mod tests {
         assert_eq!((about("a").mode() & 0o7777, about("empty").mode() & 0o7777), (0o500, 0o750));
         assert_eq!(about("it's \"x\" ").len(), 0);
         permit(&into.join("a"), Some(0o700)).unwrap();
+    }
+
+    #[test]
+    fn what_is_damaged_in_the_vault_takes_no_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = vault(folder.path());
+        let into = folder.path().join("into");
+        fs::create_dir(&into).unwrap();
+        fs::write(into.join("x"), "old").unwrap();
+        let item = item(&vault, ItemKind::File, "/s/x", b"new", 0o600);
+        let name = item.sha256.to_string();
+        let (prefix, rest) = name.split_at(2);
+        let objects = crate::home::Home::open(Some(folder.path().join("home"))).unwrap().vault().join("objects");
+        fs::write(objects.join(prefix).join(rest), "nex").unwrap();
+        let error = unpack(&vault, &[item], "/s", &into).unwrap_err();
+        assert_eq!((error.kind(), fs::read(into.join("x")).unwrap()), (Kind::Mismatch, b"old".to_vec()), "{error}");
+        assert_eq!(fs::read_dir(&into).unwrap().count(), 1);
     }
 
     #[test]

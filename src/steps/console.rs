@@ -1,10 +1,5 @@
 //! `console`: a command on the unit's shell.
 
-use std::io::{Seek, SeekFrom};
-
-use tempfile::SpooledTempFile;
-
-use super::backup::{IN_MEMORY, spooling};
 use super::evidence::Attached;
 use super::{Action, Bench, Effect, Observed, Stage, StepKind, lacking, unreadable, veiled};
 use crate::device::{Capability, Driver};
@@ -51,12 +46,11 @@ impl StepKind for ConsoleStep {
         let answer = (!self.run.secret).then(|| reply.output.to_string());
         let mut attachments = Vec::new();
         if let Some(name) = self.take.as_ref().filter(|_| reply.status == 0) {
-            let mut spool = SpooledTempFile::new(IN_MEMORY);
+            let mut incoming = bench.keep.incoming()?;
             let bytes = console
-                .take(&mut spool, bench.op)
+                .take(&mut incoming, bench.op)
                 .map_err(|error| error.while_doing("taking what the command left"))?;
-            let sha256 = spool.seek(SeekFrom::Start(0)).map_err(spooling).and_then(|_| bench.keep.put(&mut spool))?;
-            attachments.push(Attached { name: name.clone(), bytes, sha256 });
+            attachments.push(Attached { name: name.clone(), bytes, sha256: incoming.finish()? });
         }
         Ok(Effect { answer, verdict, attachments, sent, ..Effect::default() })
     }

@@ -1,11 +1,7 @@
 //! `diagnose`: what the unit measures, judged by limits.
 
-use std::io::{Seek, SeekFrom};
-
 use serde_json::Value;
-use tempfile::SpooledTempFile;
 
-use super::backup::{IN_MEMORY, spooling};
 use super::evidence::{Attached, Judged, Verdict};
 use super::{Action, Bench, Effect, Observed, Stage, StepKind, lacking};
 use crate::device::{Capability, Diagnosis, Driver};
@@ -44,10 +40,9 @@ impl StepKind for DiagnoseStep {
         for attach in &self.attach {
             bench.op.check()?;
             let doing = |error: Error| error.while_doing(format!("reading report {}", attach.report));
-            let mut spool = SpooledTempFile::new(IN_MEMORY);
-            let bytes = diagnostics.report(&attach.report, attach.last, &mut spool, bench.op).map_err(doing)?;
-            let sha256 = spool.seek(SeekFrom::Start(0)).map_err(spooling).and_then(|_| bench.keep.put(&mut spool))?;
-            attachments.push(Attached { name: attach.report.clone(), bytes, sha256 });
+            let mut incoming = bench.keep.incoming()?;
+            let bytes = diagnostics.report(&attach.report, attach.last, &mut incoming, bench.op).map_err(doing)?;
+            attachments.push(Attached { name: attach.report.clone(), bytes, sha256: incoming.finish()? });
         }
         let measurements = self.judge(&diagnosis);
         let bad: Vec<String> = measurements

@@ -19,9 +19,9 @@ mod settings;
 use evidence::{Attached, Item, Judged, Omitted, StepOutcome};
 use person::{Consent, Person};
 
-use std::fmt;
-
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::Write;
 
 use crate::device::{BayId, Capability, Departure, Driver, Level, Marks, Mode, Op, Unit};
 use crate::digest::{Algorithm, Digest};
@@ -57,13 +57,28 @@ pub trait Keep {
     ///
     /// # Errors
     /// `storage`.
-    fn put(&self, content: &mut dyn std::io::Read) -> Result<String>;
+    fn put(&self, bytes: &[u8]) -> Result<String>;
+
+    /// A place in the vault for what comes from the unit.
+    ///
+    /// # Errors
+    /// `storage`.
+    fn incoming(&self) -> Result<Box<dyn Incoming>>;
 
     /// Keeps the manifest of a backup; its digest.
     ///
     /// # Errors
     /// `storage`.
     fn backup(&self, unit: &Unit, label: Option<&str>, items: &[Kept], omitted: &[Omitted]) -> Result<String>;
+}
+
+/// Bytes on their way into the vault. Dropped before [`Incoming::finish`], nothing is left of them.
+pub trait Incoming: Write + Send {
+    /// Keeps them, synced and read again; their SHA-256, lower-case hex.
+    ///
+    /// # Errors
+    /// `storage`.
+    fn finish(self: Box<Self>) -> Result<String>;
 }
 
 /// One thing that a backup took.

@@ -1,10 +1,5 @@
 //! Applications, into the vault: their files, splits included. What they keep for themselves only root reads, and is left.
 
-use std::io::{Seek, SeekFrom};
-
-use tempfile::SpooledTempFile;
-
-use super::{IN_MEMORY, spooling};
 use crate::device::{Apps, Capability, Driver};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -38,8 +33,8 @@ pub(super) fn take(
         };
         for file in &installed.files {
             let path = format!("{package}/{}", file.part);
-            let mut spool = SpooledTempFile::new(IN_MEMORY);
-            let bytes = match apps.read(file, &mut spool, bench.op) {
+            let mut incoming = bench.keep.incoming()?;
+            let bytes = match apps.read(file, &mut incoming, bench.op) {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => {
                     leave("app", &path, "it was gone before it was read");
@@ -51,8 +46,7 @@ pub(super) fn take(
                 }
                 Err(error) => return Err(error),
             };
-            spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
-            let sha256 = bench.keep.put(&mut spool)?;
+            let sha256 = incoming.finish()?;
             check(&path, &sha256, file.sha256.as_ref())?;
             kept.push(Kept::new("app", path, bytes, sha256));
         }

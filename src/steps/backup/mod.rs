@@ -3,19 +3,15 @@
 mod apps;
 mod tree;
 
-use std::io::{Read, Seek, SeekFrom};
-
-use tempfile::SpooledTempFile;
+use std::io::{self, Write};
+use std::thread;
 
 use super::evidence::{Item, Omitted, StepOutcome};
-use super::{Action, Bench, Effect, Kept, Observed, Stage, StepKind, lacking};
-use crate::device::{Capability, Driver, Files};
-use crate::digest::Algorithm;
+use super::{Action, Bench, Effect, Incoming, Kept, Observed, Stage, StepKind, lacking};
+use crate::device::{Capability, Driver};
+use crate::digest::{Algorithm, Crc32};
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{BackupStep, KeptSlot};
-
-/// Up to this many bytes a file waits in memory for its digest; longer ones on disk.
-pub(super) const IN_MEMORY: usize = 8 << 20;
 
 impl StepKind for BackupStep {
     fn describe(&self) -> String {
@@ -119,39 +115,28 @@ fn sort(
 /// breaks the link is an error.
 fn take_file(driver: &mut dyn Driver, path: &str, bench: &mut Bench<'_, '_>) -> Result<Taken> {
     let Some(files) = driver.files() else { return Ok(Err(lacking(Capability::Files).to_string())) };
-    let mut spool = SpooledTempFile::new(IN_MEMORY);
-    let len = match files.read(path, &mut spool, bench.op) {
+    let algorithm = files.algorithms().first().copied();
+    let mut into =
+        Checked { incoming: bench.keep.incoming()?, crc: (algorithm == Some(Algorithm::Crc32)).then(Crc32::new) };
+    let len = match files.read(path, &mut into, bench.op) {
         Ok(Some(len)) => len,
         Ok(None) => return Ok(Ok(None)),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => return Ok(Err(error.to_string())),
         Err(error) => return Err(error),
     };
-    spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
-    let sha256 = bench.keep.put(&mut spool)?;
-    check_digest(files, path, &mut spool, &sha256, bench)?;
-    Ok(Ok(Some((len, sha256))))
-}
-
-fn check_digest(
-    files: &mut dyn Files,
-    path: &str,
-    spool: &mut SpooledTempFile,
-    sha256: &str,
-    bench: &mut Bench<'_, '_>,
-) -> Result<()> {
-    let Some(algorithm) = files.algorithms().first().copied() else { return Ok(()) };
-    let read = match algorithm {
-        Algorithm::Crc32 => {
-            let mut all = Vec::new();
-            spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
-            spool.read_to_end(&mut all).map_err(spooling)?;
-            crate::digest::Digest::crc32(&all).to_string()
-        }
-        Algorithm::Sha256 | Algorithm::HmacSha256 => sha256.to_owned(),
-    };
-    let held = files.digest(path, algorithm, None, bench.op)?.map(|digest| digest.to_string());
+    let Checked { incoming, crc } = into;
+    // The vault reads it again while the unit computes.
+    let (kept, held) = thread::scope(|scope| {
+        let kept = scope.spawn(|| incoming.finish());
+        let held = algorithm.map(|algorithm| files.digest(path, algorithm, None, bench.op));
+        (kept.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), held)
+    });
+    let sha256 = kept?;
+    let (Some(algorithm), Some(held)) = (algorithm, held) else { return Ok(Ok(Some((len, sha256)))) };
+    let read = crc.map_or_else(|| sha256.clone(), |crc| crc.finish().to_string());
+    let held = held?.map(|digest| digest.to_string());
     if held.as_deref() == Some(read.as_str()) {
-        return Ok(());
+        return Ok(Ok(Some((len, sha256))));
     }
     Err(Error::new(
         Kind::Mismatch,
@@ -161,6 +146,26 @@ fn check_digest(
         ),
     )
     .next("take the backup again; if it happens again the unit's flash or link is bad"))
+}
+
+/// A file on its way into the vault, and the checksum that a unit without SHA-256 will be asked for.
+struct Checked {
+    incoming: Box<dyn Incoming>,
+    crc: Option<Crc32>,
+}
+
+impl Write for Checked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.incoming.write(bytes)?;
+        if let (Some(crc), Some(bytes)) = (&mut self.crc, bytes.get(..written)) {
+            crc.update(bytes);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.incoming.flush()
+    }
 }
 
 /// Reads a slot into the vault, with its name. A unit that lets nobody read its firmware loses none by a backup that only
@@ -177,12 +182,9 @@ fn take_firmware(driver: &mut dyn Driver, slot: &KeptSlot, bench: &mut Bench<'_,
     let Some(slot) = slot.map(str::to_owned).or_else(|| firmware.usual()) else {
         return Ok((String::new(), Err("the unit has several slots, and none is named".to_owned())));
     };
-    let mut spool = SpooledTempFile::new(IN_MEMORY);
-    let taken = match firmware.read(&slot, &mut spool, bench.op) {
-        Ok(Some(len)) => {
-            spool.seek(SeekFrom::Start(0)).map_err(spooling)?;
-            Ok(Some((len, bench.keep.put(&mut spool)?)))
-        }
+    let mut incoming = bench.keep.incoming()?;
+    let taken = match firmware.read(&slot, &mut incoming, bench.op) {
+        Ok(Some(len)) => Ok(Some((len, incoming.finish()?))),
         Ok(None) => unread("the unit lets nobody read it".to_owned()),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => Err(error.to_string()),
         Err(error) => return Err(error),
@@ -194,15 +196,11 @@ fn take_setting(driver: &mut dyn Driver, key: &str, bench: &mut Bench<'_, '_>) -
     let Some(settings) = driver.settings() else { return Ok(Err(lacking(Capability::Settings).to_string())) };
     match settings.read(key, bench.op) {
         Ok(Some(value)) => {
-            let sha256 = bench.keep.put(&mut value.as_slice())?;
+            let sha256 = bench.keep.put(&value)?;
             Ok(Ok(Some((value.len() as u64, sha256))))
         }
         Ok(None) => Ok(Ok(None)),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Unsupported) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
-}
-
-pub(super) fn spooling(error: std::io::Error) -> Error {
-    Error::new(Kind::Storage, "a temporary file cannot be used").because(error)
 }
