@@ -57,7 +57,7 @@ impl Artifact {
 
     /// The bytes of a partition that it writes, in order: holes are left alone.
     pub(in crate::drivers) fn runs(&self, content: &dyn Content) -> Vec<Range<u64>> {
-        let Artifact::Sparse(image) = self else { return vec![0..content.len()] };
+        let Artifact::Sparse(image) = self else { return std::iter::once(0..content.len()).collect() };
         let mut runs: Vec<Range<u64>> = Vec::new();
         for extent in image.extents() {
             let [start, end] = [extent.block, extent.end()].map(|block| image.block_size().of(block));
