@@ -15,7 +15,7 @@ from content import MIB, noise, same, same_trees, sparse, text, tree
 from tools import Adb, Fastboot, Hardwire, Took
 from units import Adbd, Bootloader, Tcp, Usb
 
-H, LINK, NEW, OLD, ALL = "H", "H, link", "G34", "G29", "G34, all"
+H, NEW, OLD, ALL = "H", "G34", "G29", "G34, all"
 LINKS = ("high", "super", "tcp", "far", "fastboot-usb", "fastboot-tcp")
 WHAT = ("noise", "text", "small", "unchanged", "large")
 
@@ -37,8 +37,8 @@ class Report:
 
     def __init__(self, rounds: int) -> None:
         self.rounds, self.rows = rounds, []
-        print("| | link | H | H, link | G34 | G29 | G34 / H | G29 / H | G34 / H, link | CPU s a GB: H | daemon | G34 | daemon | G29 | daemon |")
-        print("| --- | --- " + "| --: " * 13 + "|", flush=True)
+        print("| | link | H | G34 | G29 | G34 / H | G29 / H | CPU s a GB: H | daemon | G34 | daemon | G29 | daemon |")
+        print("| --- | --- " + "| --: " * 11 + "|", flush=True)
 
     def turns(self, what: str, link: str, size: int, calls: dict, note: str = "") -> None:
         """All tools in turn, the order changing from round to round."""
@@ -62,12 +62,12 @@ class Report:
             unit = statistics.median(took.unit for took in taken[name])
             return [f"{host / gb:.0f}", f"{unit / gb:.0f}"]
 
-        cells = [what + note, link, *(seconds(name) for name in (H, LINK, NEW, OLD))]
-        cells += [ratio(NEW, H), ratio(OLD, H), ratio(NEW, LINK)]
+        cells = [what + note, link, *(seconds(name) for name in (H, NEW, OLD))]
+        cells += [ratio(NEW, H), ratio(OLD, H)]
         cells += [cell for name in (H, NEW, OLD) for cell in processor(name)]
         print("| " + " | ".join(cells) + " |", flush=True)
         if ALL in usual:
-            print(f"| {what}, everything sent again | {link} | {seconds(H)} | – | {seconds(ALL)} | – | {ratio(ALL, H)} " + "| – " * 8 + "|",
+            print(f"| {what}, everything sent again | {link} | {seconds(H)} | {seconds(ALL)} | – | {ratio(ALL, H)} " + "| – " * 7 + "|",
                   flush=True)
 
 
@@ -79,9 +79,9 @@ class Bench:
         self.fastboot = {NEW: Fastboot(options.google, 34, folder), OLD: Fastboot(options.google, 29, folder)}
         self.report = Report(options.rounds)
 
-    def profile(self, name: str, level: str) -> Path:
-        path = self.folder / f"{name}-{level}.yaml"
-        path.write_text(f"format: 1\nname: {name}\nversion: 1.0.0\nmatch: {{ driver: adb }}\nverify: {level}\n"
+    def profile(self, name: str) -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(f"format: 1\nname: {name}\nversion: 1.0.0\nmatch: {{ driver: adb }}\nverify: digest\n"
                         f"artifacts:\n  {name}: {{ tree: {name} }}\n"
                         f"steps:\n  - files: {{ put: {{ /sdcard/{name}: {{ tree: {name} }} }} }}\n")
         subprocess.run([self.options.hardwire, "profile", "lock", path], env=self.hardwire.env, check=True, capture_output=True)
@@ -114,7 +114,7 @@ class Bench:
         ours = lambda *words: lambda: self.hardwire.run(unit, *words)
         theirs = lambda name, *words: lambda: self.adb[name].run(unit, *words)
         self.report.turns(f"push {what}", unit.name, size, {
-            H: push(ours("put", here, there)), LINK: push(ours("put", here, there, "--verify", "link")),
+            H: push(ours("put", here, there)),
             NEW: push(theirs(NEW, "push", here, there)), OLD: push(theirs(OLD, "push", here, there))})
         self.report.turns(f"pull {what}", unit.name, size, {
             H: pull(ours("get", there, back)),
@@ -128,7 +128,7 @@ class Bench:
         here, back, there = self.folder / "tree", self.folder / "back", "/sdcard/tree"
         emptied(here)
         tree(here, count, each, 5)
-        proven, acknowledged = self.profile("tree", "digest"), self.profile("tree", "link")
+        proven = self.profile("tree")
 
         def push(call: Callable) -> Callable:
             def turn() -> Took:
@@ -163,7 +163,7 @@ class Bench:
         words = f"{count} files of 8 KiB"
         if moved:
             self.report.turns(f"push {words}", unit.name, count * each, {
-                H: push(apply(proven)), LINK: push(apply(acknowledged)),
+                H: push(apply(proven)),
                 NEW: push(theirs(NEW, "push", here, "/sdcard/")), OLD: push(theirs(OLD, "push", here, "/sdcard/"))})
             self.report.turns(f"pull {words}", unit.name, count * each, {
                 H: pull(lambda: self.hardwire.run(unit, "backup", "--path", there), False),

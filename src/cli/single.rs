@@ -393,12 +393,12 @@ impl Get {
     fn hand_over(&self, cx: &Context, office: &Office, report: &Report, backup: &Backup) -> Outcome {
         let item = &backup.manifest.items[0];
         // It was read again and compared a moment ago, when it was put there.
-        let mut object = office.vault()?.get(&item.sha256)?;
+        let object = office.vault()?.get(&item.sha256)?;
         match &self.file {
-            Some(file) => durable::replace(file, |new| std::io::copy(&mut object, new).map(drop)).map_err(|cause| {
+            Some(file) => durable::replace(file, |new| object.copy_to(new).map(drop)).map_err(|cause| {
                 Error::new(Kind::Storage, format!("{} cannot be written", file.display())).because(cause)
             })?,
-            None => print(cx, &mut object)?,
+            None => print(cx, object)?,
         }
         cx.voice.object(&FileLine {
             r#type: "file",
@@ -417,7 +417,7 @@ impl Get {
     }
 }
 
-fn print(cx: &Context, object: &mut Object) -> Result<(), Error> {
+fn print(cx: &Context, mut object: Object) -> Result<(), Error> {
     let unwritten = |cause| Error::new(Kind::Storage, "the file cannot be written to stdout").because(cause);
     // A terminal gets what a unit sent only once it cannot steer it.
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
@@ -427,5 +427,5 @@ fn print(cx: &Context, object: &mut Object) -> Result<(), Error> {
         return Ok(());
     }
     let mut out = cx.voice.raw();
-    std::io::copy(object, &mut out).and_then(|_| out.flush()).map_err(unwritten)
+    object.copy_to(&mut out).and_then(|_| out.flush()).map_err(unwritten)
 }

@@ -85,11 +85,11 @@ fn folder(into: &Path, below: &str) -> Result<()> {
 
 fn file(vault: &Vault, item: &Item, path: &Path) -> Result<u64> {
     // Nothing takes the place of what was there before its last byte was found right.
-    let mut object = vault.get(&item.sha256)?;
-    let mut write = || {
+    let object = vault.get(&item.sha256)?;
+    let write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        let bytes = io::copy(&mut object, new.as_file_mut())?;
+        let bytes = object.copy_to(new.as_file_mut())?;
         date(new.as_file(), item.modified)?;
         permit(new.path(), item.mode)?;
         new.persist(path)?;

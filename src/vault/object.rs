@@ -1,7 +1,7 @@
 //! An object that is read back.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -11,6 +11,9 @@ use super::incoming::hash;
 use crate::digest::Digest;
 use crate::durable;
 use crate::error::{Error, Kind, Result};
+
+/// Bytes that are read and written together.
+const PART: u64 = 1 << 20;
 
 /// An object, open. As a reader it checks its bytes on the way: the read that reaches the end fails when they are not
 /// those that were kept.
@@ -73,6 +76,24 @@ impl Object {
         let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         seek_to(&mut file, offset)?;
         file.read_exact(buf)
+    }
+
+    /// Writes all of it, in parts that are large. What was written is right when this returns.
+    ///
+    /// # Errors
+    /// It cannot be read or written; or its bytes are not those that were kept, told by an [`Error`] inside.
+    pub fn copy_to(mut self, into: &mut dyn Write) -> io::Result<u64> {
+        let mut part = vec![0; self.len.clamp(1, PART) as usize];
+        let mut copied = 0;
+        loop {
+            let read = match self.read(&mut part) {
+                Ok(0) => return Ok(copied),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            into.write_all(part.get(..read).unwrap_or_default())?;
+            copied += read as u64;
+        }
     }
 
     pub(super) fn check(&mut self) -> Result<()> {
