@@ -1,35 +1,39 @@
 //! One step without a profile: what a command line names, as the steps that a run carries out.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::Met;
 use crate::device::{Activate, Capability, InstallOptions, Level, Mode, Tells};
-use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::profile::model::{
     AppsStep, BackupStep, Body, DiagnoseStep, FilesStep, FirmwareStep, ImagesStep, KeptSlot, Payload, RebootStep,
     Resolved, SettingsStep, Step,
 };
-use crate::profile::{Factory, HowFactory};
+use crate::profile::{self, Factory, HowFactory};
 use crate::steps;
 
-/// The largest file that is taken for a unit on a wire.
-const MAX_FILE: u64 = 1 << 30;
+/// The most that is taken of what is no file, in bytes: all of it is kept in memory.
+const MAX_PIPE: u64 = 1 << 30;
 
-/// A file at the station, read whole.
+/// What a person names at the station: a file, or a pipe of the shell's, read to its end.
 ///
 /// # Errors
-/// `invalid` when it cannot be read or is larger than any unit takes.
+/// `invalid` when it cannot be read or is too long.
 pub fn read(path: &Path) -> Result<Payload> {
-    let unread = |cause| Error::new(Kind::Invalid, format!("{} cannot be read", path.display())).because(cause);
-    let len = std::fs::metadata(path).map_err(unread)?.len();
-    if len > MAX_FILE {
-        return Err(Error::new(Kind::Invalid, format!("{} has {len} bytes, more than {MAX_FILE}", path.display())));
+    let unread = |cause| Error::new(Kind::Invalid, format!("cannot read {}", path.display())).because(cause);
+    if std::fs::metadata(path).map_err(unread)?.is_file() {
+        return profile::open_file(path);
     }
-    let bytes = std::fs::read(path).map_err(unread)?;
-    Ok(Payload { sha256: Digest::sha256(&bytes), content: Arc::new(bytes), secret: false })
+    let mut bytes = Vec::new();
+    let pipe = std::fs::File::open(path).map_err(unread)?;
+    pipe.take(MAX_PIPE + 1).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.len() as u64 > MAX_PIPE {
+        let sentence = format!("{} gives more than {MAX_PIPE} bytes", path.display());
+        return Err(Error::new(Kind::Invalid, sentence).next("write it to a file, and name that"));
+    }
+    Ok(Payload::new(bytes, false))
 }
 
 /// What to do with an image, where the command line leaves it open.
@@ -282,7 +286,31 @@ pub fn reboot(to: Mode, slot: Option<char>) -> Resolved {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::digest::Digest;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_or_a_pipe_is_what_a_person_names() {
+        use std::io::Write as _;
+        use std::os::fd::AsRawFd as _;
+        let bytes: Vec<u8> = (0..9_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        let read = read(file.path()).unwrap();
+        assert_eq!((read.content.len(), &read.sha256), (bytes.len() as u64, &Digest::sha256(&bytes)));
+        let (from, mut to) = std::io::pipe().unwrap();
+        to.write_all(b"of a pipe").unwrap();
+        drop(to);
+        let read = super::read(Path::new(&format!("/proc/self/fd/{}", from.as_raw_fd()))).unwrap();
+        assert_eq!(
+            (read.content.to_vec().unwrap(), read.sha256),
+            (b"of a pipe".to_vec(), Digest::sha256(b"of a pipe"))
+        );
+        assert_eq!(super::read(Path::new("/")).unwrap_err().kind(), Kind::Invalid);
+    }
 
     #[test]
     fn a_path_that_leads_elsewhere_is_refused() {

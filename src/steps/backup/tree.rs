@@ -16,8 +16,8 @@ use crate::steps::{Bench, Incoming, Keep, Kept, lacking};
 
 /// By as much a file may grow between the list and its reading, in bytes.
 const GROWTH: u64 = 64 << 20;
-/// Files that have come and wait to be kept.
-const AHEAD: usize = 64;
+/// Files that have come and wait to be kept, each of them open: a station has many bays, and a process few files.
+const AHEAD: usize = 8;
 
 /// What is below `path`, when it is a folder that the unit shows.
 pub(super) fn folder(driver: &mut dyn Driver, path: &str, bench: &mut Bench<'_, '_>) -> Result<Option<Listing>> {
