@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::archives::{archive, deflated, stored};
+use super::noise::noise;
 use super::phone::PACKAGE;
 use super::support::{Bench, Stub};
 
@@ -14,24 +15,10 @@ fn kind(line: &Value) -> Option<&str> {
     error["kind"].as_str()
 }
 
-/// Bytes without a pattern.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
-
 /// Puts a file onto a phone with this fault, and gets back what was put onto it in health: kinds of error and exit codes.
 fn there_and_back(fault: &str, len: usize) -> [(Option<String>, i32); 2] {
     let bench = Bench::new();
-    bench.write("file", noise(len));
+    bench.write("file", noise(len, 1));
     let with = |options: &[&str], args: &[&str]| {
         let phone = Stub::phone(&bench, options);
         let device = format!("{},compress=none", phone.address);
@@ -41,7 +28,7 @@ fn there_and_back(fault: &str, len: usize) -> [(Option<String>, i32); 2] {
     let put = with(&["--fault", fault], &["put", "file", "/sdcard/file"]);
     assert_eq!(with(&[], &["put", "file", "/sdcard/other"]), (None, 0));
     let got = with(&["--fault", fault], &["get", "/sdcard/other", "back"]);
-    let is_back = fs::read(bench.path("back")).is_ok_and(|back| back == noise(len));
+    let is_back = fs::read(bench.path("back")).is_ok_and(|back| back == noise(len, 1));
     assert_eq!(got.1 == 0, is_back, "{fault}: {got:?}");
     [put, got]
 }
@@ -68,7 +55,7 @@ fn every_lie_of_a_daemon_is_told_or_harmless() {
 #[test]
 fn a_digest_that_lies_is_found_by_reading_back() {
     let bench = Bench::new();
-    bench.write("file", noise(100_000));
+    bench.write("file", noise(100_000, 1));
     let phone = Stub::phone(&bench, &["--fault", "lose-byte", "--fault", "lie-hash"]);
     let (run, code) = bench.last(&["put", "file", "/sdcard/file", "-d", &phone.address, "--verify", "readback"]);
     assert_eq!((run["outcome"].as_str(), kind(&run), code), (Some("fail"), Some("mismatch"), 4), "{run}");
@@ -160,7 +147,7 @@ fn every_lie_of_a_bootloader_ends_the_run_and_the_next_one_passes() {
         ("drop:3", "timed-out", 7),
     ] {
         let bench = Bench::new();
-        bench.write("boot.img", noise(9000));
+        bench.write("boot.img", noise(9000, 1));
         bench.write("p.yaml", FLASH);
         assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
         let unit = Stub::loader(&bench, &["--fault", fault]);
@@ -172,7 +159,7 @@ fn every_lie_of_a_bootloader_ends_the_run_and_the_next_one_passes() {
         assert!(text.len() < 2500 && text.contains("boot_a"), "{fault}: {text}");
         assert_eq!(bench.last(&apply).1, 0, "{fault}");
         let held = fs::read(bench.path("fastboot.state/partitions/boot_a")).unwrap();
-        assert!(held.starts_with(&noise(9000)), "{fault}");
+        assert!(held.starts_with(&noise(9000, 1)), "{fault}");
     }
 }
 
@@ -180,7 +167,7 @@ fn every_lie_of_a_bootloader_ends_the_run_and_the_next_one_passes() {
 fn a_bootloader_whose_cable_is_pulled_is_gone() {
     for fault in ["unplug-command:1", "unplug-command:3", "unplug-answer:2", "unplug-byte:5000"] {
         let bench = Bench::new();
-        bench.write("boot.img", noise(9000));
+        bench.write("boot.img", noise(9000, 1));
         let unit = Stub::loader(&bench, &["--fault", fault]);
         let (run, code) =
             bench.last(&["flash", "boot.img", "--slot", "boot", "--activate", "none", "-d", &unit.address]);
@@ -293,8 +280,8 @@ fn unplugged(fault: &str, first: usize) {
         bench.write("app.apk", PACKAGE);
         bench.write("p.yaml", KIOSK);
         fs::create_dir(bench.path("media")).unwrap();
-        bench.write("media/a", noise(100_000));
-        bench.write("media/b", noise(10));
+        bench.write("media/a", noise(100_000, 1));
+        bench.write("media/b", noise(10, 1));
         assert_eq!(bench.run(&["profile", "lock", "p.yaml"]).code, 0);
         let phone = Stub::phone(&bench, &["--fault", &format!("{fault}:{n}")]);
         let (run, code) = bench.last(&["apply", "p.yaml", "-d", &phone.address, "--yes"]);

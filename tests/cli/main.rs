@@ -3,6 +3,8 @@
 
 #[path = "../archives/mod.rs"]
 mod archives;
+#[path = "../noise/mod.rs"]
+mod noise;
 mod support;
 
 mod batch;

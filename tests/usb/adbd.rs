@@ -14,10 +14,10 @@ use crate::devices::google::{Adb, Generation};
 use crate::devices::process;
 use crate::devices::station::Station;
 use crate::devices::{Need, wanted};
+use crate::noise::noise;
 use crate::support::adbd::Adbd;
 use crate::support::bench::in_the_bench;
 use crate::support::gadget::Port;
-use crate::support::noise;
 
 #[test]
 fn google_s_adb_pushes_to_and_pulls_from_real_daemons() {

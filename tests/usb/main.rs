@@ -17,6 +17,8 @@ mod devices;
 mod hub;
 mod line;
 mod link;
+#[path = "../noise/mod.rs"]
+mod noise;
 mod phone_cuts;
 mod phones;
 mod smoke;

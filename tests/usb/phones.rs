@@ -9,10 +9,10 @@ use firmware_stubs::usb::Port as Socket;
 use crate::devices::google::{Adb, Generation, fastboot};
 use crate::devices::station::Station;
 use crate::devices::{Need, sha256, wanted};
+use crate::noise::noise;
 use crate::support::adbd::Adbd;
 use crate::support::bench::in_the_bench;
 use crate::support::gadget::Port;
-use crate::support::noise;
 use crate::support::phone::OurPhone;
 
 #[test]

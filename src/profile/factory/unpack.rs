@@ -105,7 +105,10 @@ impl Unpack {
                 Arc::new(Lying { archive: Arc::clone(archive), at, len: entry.len })
             }
             Room::Memory(bytes) => Arc::new(bytes),
-            Room::Disk(file) => lying(file, entry.len),
+            Room::Disk(file) => {
+                let modified = file.metadata().and_then(|about| about.modified()).ok();
+                lying(file, entry.len, modified)
+            }
         };
         let sha256 = Digest::from_bytes(Algorithm::Sha256, hash.finalize().to_vec());
         Ok(Payload { content, sha256, secret: false })
