@@ -105,10 +105,7 @@ impl Unpack {
                 Arc::new(Lying { archive: Arc::clone(archive), at, len: entry.len })
             }
             Room::Memory(bytes) => Arc::new(bytes),
-            Room::Disk(file) => {
-                let modified = file.metadata().and_then(|about| about.modified()).ok();
-                lying(file, entry.len, modified)
-            }
+            Room::Disk(file) => lying(file, entry.len),
         };
         let sha256 = Digest::from_bytes(Algorithm::Sha256, hash.finalize().to_vec());
         Ok(Payload { content, sha256, secret: false })
